@@ -1,0 +1,88 @@
+/** The one progress interface of limpid, and a reporter for a terminal or a pipe. */
+
+/** One report of a long call. */
+export interface ProgressEvent {
+  /** Units finished so far (batches, files, bytes: `label` says which work). */
+  readonly done: number;
+  /** Units in all, when known. */
+  readonly total?: number;
+  /** What is being done, such as `"download model.safetensors"`. */
+  readonly label: string;
+}
+
+/** Receives progress; it must not throw. */
+export type OnProgress = (event: ProgressEvent) => void;
+
+/** The two options that every long call takes. */
+export interface LongCallOptions {
+  /** Stops the work between pieces; the call then rejects with an `AbortedError`. */
+  readonly signal?: AbortSignal;
+  /** Is told how far the work is. */
+  readonly onProgress?: OnProgress;
+}
+
+/** Where a reporter writes: the part of a Node.js stream that it needs. */
+export interface ProgressSink {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Options of {@link progressReporter}. */
+export interface ProgressReporterOptions {
+  /** Where to write; `process.stderr` for the command line. */
+  readonly sink: ProgressSink;
+  /** Milliseconds; injectable for tests. Default `performance.now`. */
+  readonly now?: () => number;
+  /** Put in front of each event's own label. */
+  readonly label?: string;
+}
+
+/** Least time between two updates of a bar on a terminal, ms (four a second). */
+const terminalIntervalMs = 250;
+/** Least time between two lines in a pipe, ms. */
+const pipeIntervalMs = 5000;
+const barWidth = 24;
+
+/**
+ * Returns a reporter that draws a bar on a terminal, at most four times a second, or writes lines to a pipe.
+ *
+ * The first and the last event of each label are always written; a finished bar ends with a newline.
+ */
+export function progressReporter(options: ProgressReporterOptions): OnProgress {
+  const { sink, label: prefix, now = () => performance.now() } = options;
+  const isTerminal = sink.isTTY === true;
+  const interval = isTerminal ? terminalIntervalMs : pipeIntervalMs;
+  let lastTime = Number.NEGATIVE_INFINITY;
+  let lastLabel: string | undefined;
+  return (event) => {
+    const label = prefix === undefined ? event.label : `${prefix}: ${event.label}`;
+    const isFinished = event.total !== undefined && event.done >= event.total;
+    const time = now();
+    if (label === lastLabel && !isFinished && time - lastTime < interval) return;
+    lastTime = time;
+    lastLabel = label;
+    const text = describe(event, label, isTerminal);
+    if (!isTerminal) sink.write(`${text}\n`);
+    else sink.write(`\r${clip(text, sink.columns ?? 80)}\u001B[K${isFinished ? "\n" : ""}`);
+  };
+}
+
+/** Returns a {@link progressReporter} on `process.stderr`. */
+export function stderrProgress(label?: string): OnProgress {
+  return progressReporter({ sink: process.stderr, ...(label === undefined ? {} : { label }) });
+}
+
+function describe(event: ProgressEvent, label: string, withBar: boolean): string {
+  const { done, total } = event;
+  if (total === undefined) return `${label} ${done}`;
+  const fraction = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
+  const percent = `${Math.floor(100 * fraction)}%`;
+  if (!withBar) return `${label} ${done}/${total} (${percent})`;
+  const filled = Math.floor(barWidth * fraction);
+  return `${"█".repeat(filled)}${"░".repeat(barWidth - filled)} ${percent.padStart(4)} ${done}/${total} ${label}`;
+}
+
+function clip(text: string, columns: number): string {
+  return text.length < columns ? text : `${text.slice(0, Math.max(1, columns - 2))}…`;
+}

@@ -1,0 +1,2 @@
+/** Sparse dictionaries: SAEs, transcoders, crosscoders. */
+export { type Dictionary, type DictionaryFeature, openDictionary } from "./open.js";

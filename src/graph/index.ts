@@ -1,0 +1,12 @@
+/** Immutable graphs of ONNX operations: build, infer shapes, print, cut, prune, encode and decode. */
+export * from "./builder.js";
+export * from "./describe.js";
+export * from "./dims.js";
+export * from "./dtypes.js";
+export * from "./ir.js";
+export * from "./ops.js";
+export * from "./reach.js";
+export * from "./schema.js";
+export * from "./encode.js";
+export * from "./print.js";
+export * from "./prune.js";

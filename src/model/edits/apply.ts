@@ -1,0 +1,104 @@
+/** Edits as nodes: the subgraph that one edit inserts at one hook point. */
+import { ShapeError, UnsupportedError } from "../../core/index.js";
+import type { Dim, Ops, Value } from "../../graph/index.js";
+import type { Tensor } from "../../tensor/index.js";
+import { checkSelection, isPartial, maskShape, type PointShape } from "./mask.js";
+import { Traced } from "./traced.js";
+import type { Change, Edit, EditCallback, Selection } from "./types.js";
+import { type ValueLayout, valueAt, valueLayout } from "./values.js";
+
+/** A graph input that an edit needs, to be filled for each run. */
+export type EditInput =
+  | { readonly kind: "mask"; readonly name: string; readonly shape: readonly Dim[]; readonly select: Selection; readonly point: PointShape }
+  | { readonly kind: "value"; readonly name: string; readonly layout: ValueLayout; readonly tensor: Tensor; readonly select: Selection; readonly point: PointShape };
+
+/** A place where the graph is cut for a JavaScript function. */
+export interface EditCall {
+  readonly id: string;
+  readonly point: PointShape;
+  readonly fn: EditCallback;
+}
+
+/** What applying one edit at one hook point added to the graph. */
+export interface AppliedEdit {
+  /** The value after the edit. */
+  readonly value: Value;
+  readonly inputs: readonly EditInput[];
+  readonly call?: EditCall;
+}
+
+/** One edit at one hook point while a graph is built. */
+export interface EditSite {
+  readonly edit: Edit;
+  /** Unique among the edits of a graph. */
+  readonly id: string;
+  readonly point: PointShape;
+  readonly isPadded: boolean;
+}
+
+type Changed = { value: Value; inputs: readonly EditInput[]; call?: EditCall };
+
+function valueInput(ops: Ops, site: EditSite, x: Value, change: Extract<Change, { kind: "add" | "replace" }>): Changed {
+  const tensor = valueAt(change.value, site.point);
+  const layout = valueLayout(tensor, site.point, site.edit.select);
+  const name = `${site.id}.value`;
+  const value = ops.builder.input(name, x.dtype, layout.shape);
+  return { value, inputs: [{ kind: "value", name, layout, tensor, select: site.edit.select, point: site.point }] };
+}
+
+function refuseZeroScale(site: EditSite): void {
+  if (!site.point.name.endsWith("hook_scale")) return;
+  throw new UnsupportedError({
+    where: `edit.zero at ${site.point.name}`,
+    got: "a norm scale to be set to 0, which divides by zero",
+    expected: "a positive scale",
+    fix: "Zero the sublayer's output (hook_attn_out, hook_mlp_out) or replace the scale by a number.",
+  });
+}
+
+function mapped(ops: Ops, site: EditSite, x: Value, fn: (x: Traced) => Traced): Value {
+  const { value } = fn(new Traced(ops, x, site.point.axes));
+  const isSame = value.shape.length === x.shape.length && value.shape.every((size, i) => size === x.shape[i]);
+  if (isSame) return value;
+  throw new ShapeError({
+    where: `edit.map at ${site.point.name}`,
+    got: `a result of shape [${value.shape.join(", ")}]`,
+    expected: `[${x.shape.join(", ")}]`,
+    fix: "Keep reduced axes or broadcast back to the hook point's shape.",
+  });
+}
+
+function changed(ops: Ops, site: EditSite, x: Value): Changed {
+  const { change } = site.edit;
+  if (change.kind === "zero") {
+    refuseZeroScale(site);
+    return { value: ops.builder.constant(0, x.dtype, []), inputs: [] };
+  }
+  if (change.kind === "scale") return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
+  if (change.kind === "map") return { value: mapped(ops, site, x, change.fn), inputs: [] };
+  if (change.kind === "callback") {
+    const [value = x] = ops.callback(site.id, [x]);
+    return { value, inputs: [], call: { id: site.id, point: site.point, fn: change.fn } };
+  }
+  const { value, inputs } = valueInput(ops, site, x, change);
+  return { value: change.kind === "add" ? ops.add(x, value) : value, inputs };
+}
+
+/** A value of `x`'s own shape, whatever broadcasts to it. */
+function fullShape(ops: Ops, value: Value, x: Value): Value {
+  const isFull = value.shape.length === x.shape.length && value.shape.every((size, i) => size === x.shape[i]);
+  return isFull ? value : ops.expand(value, x.shape, x);
+}
+
+/** Inserts one edit at one hook point; the value of unselected elements stays, bit for bit. */
+export function applyEdit(ops: Ops, site: EditSite, x: Value): AppliedEdit {
+  const { edit, point, isPadded, id } = site;
+  checkSelection(edit.select, point, `edit.${edit.name}`);
+  const result = changed(ops, site, x);
+  if (!isPartial(edit.select)) return { ...result, value: fullShape(ops, result.value, x) };
+  const shape = maskShape(edit.select, point, isPadded);
+  const name = `${id}.mask`;
+  const mask = ops.builder.input(name, "bool", shape);
+  const input: EditInput = { kind: "mask", name, shape, select: edit.select, point };
+  return { ...result, value: ops.where(mask, result.value, x), inputs: [...result.inputs, input] };
+}

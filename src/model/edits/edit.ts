@@ -1,0 +1,43 @@
+/** The vocabulary of edits: `model.with(edit.zero(at.z(5), { head: 3 }))`. */
+import type { HookSpecs } from "../hooks/index.js";
+import type { Traced } from "./traced.js";
+import type { Change, Edit, EditCallback, EditValue, Selection, ValueSource } from "./types.js";
+
+function make(name: string, hook: HookSpecs, change: Change, select: Selection = {}): Edit {
+  return { name, hook, change, select };
+}
+
+/** Builders of edits. Each takes hook points, what to write, and which elements to touch. */
+export interface EditBuilders {
+  /** Sets the selected elements to 0. */
+  zero(hook: HookSpecs, select?: Selection): Edit;
+  /** Replaces the selected elements by a mean that you computed, such as `(await model.over(…)).mean`. */
+  mean(hook: HookSpecs, means: EditValue, select?: Selection): Edit;
+  /** Multiplies the selected elements. */
+  scale(hook: HookSpecs, factor: number, select?: Selection): Edit;
+  /** Adds a number, vector or tensor to the selected elements. */
+  add(hook: HookSpecs, value: EditValue, select?: Selection): Edit;
+  /** Writes a number, vector or tensor over the selected elements. */
+  replace(hook: HookSpecs, value: EditValue, select?: Selection): Edit;
+  /** Activation patching: writes the values that `cache` holds for the same hook points. */
+  patch(hook: HookSpecs, cache: ValueSource, select?: Selection): Edit;
+  /** Replays patterns, norm scales or anything else from a cache, whole. */
+  freeze(hook: HookSpecs, cache: ValueSource): Edit;
+  /** Applies a traced function: it becomes part of the graph. */
+  map(hook: HookSpecs, fn: (x: Traced) => Traced, select?: Selection): Edit;
+  /** Applies any JavaScript function, sync or async; the graph is cut there. */
+  callback(hook: HookSpecs, fn: EditCallback, select?: Selection): Edit;
+}
+
+/** Declared changes at hook points; pass them to `model.with(...)`. */
+export const edit: EditBuilders = {
+  zero: (hook, select) => make("zero", hook, { kind: "zero" }, select),
+  mean: (hook, means, select) => make("mean", hook, { kind: "replace", value: means }, select),
+  scale: (hook, factor, select) => make("scale", hook, { kind: "scale", factor }, select),
+  add: (hook, value, select) => make("add", hook, { kind: "add", value }, select),
+  replace: (hook, value, select) => make("replace", hook, { kind: "replace", value }, select),
+  patch: (hook, cache, select) => make("patch", hook, { kind: "replace", value: cache }, select),
+  freeze: (hook, cache) => make("freeze", hook, { kind: "replace", value: cache }),
+  map: (hook, fn, select) => make("map", hook, { kind: "map", fn }, select),
+  callback: (hook, fn, select) => make("callback", hook, { kind: "callback", fn }, select),
+};

@@ -1,0 +1,96 @@
+/** Turns what a user names (reference, full or short name, glob, RegExp) into hook points of a model. */
+import { HookNotFoundError, nearestNames } from "../../core/index.js";
+import type { HookRef } from "./at.js";
+import { blockPoints, outerPoints } from "./axes.js";
+import { getActName } from "./names.js";
+
+/** Anything that names hook points. Strings may be full names, short names (`"pattern5"`) or globs with `*`. */
+export type HookSpec = string | RegExp | HookRef;
+
+/** One or more of them. */
+export type HookSpecs = HookSpec | readonly HookSpec[];
+
+function escaped(text: string): string {
+  return text.replace(/[.+?^${}()|[\]\\~]/g, "\\$&");
+}
+
+/** `*` matches within one dotted part, except a lone `*`, which means every hook point. */
+function globToRegExp(glob: string): RegExp {
+  if (glob === "*" || glob === "**") return /^.*$/;
+  const source = escaped(glob).replace(/\*\*/g, "\u0000").replace(/\*/g, "[^.]*").replaceAll("\u0000", ".*");
+  return new RegExp(`^${source}$`);
+}
+
+/** The full names that a reference means. */
+function refNames({ point, layers }: HookRef, names: readonly string[]): readonly string[] {
+  if (layers === undefined) return [point];
+  if (layers === "all") return names.filter((name) => /^blocks\.\d+(~\d+)?\./.test(name) && withoutBlock(name) === point);
+  return (typeof layers === "number" ? [layers] : layers).map((layer) => `blocks.${layer}.${point}`);
+}
+
+function withoutBlock(name: string): string {
+  return name.replace(/^blocks\.\d+(~\d+)?\./, "");
+}
+
+/** Prints a spec as the user would write it. */
+export function printSpec(spec: HookSpec): string {
+  if (typeof spec === "string") return `"${spec}"`;
+  if (spec instanceof RegExp) return String(spec);
+  const layers = spec.layers === undefined ? "" : `blocks.${String(spec.layers)}.`;
+  return `"${layers}${spec.point}"`;
+}
+
+/** A string is a full name, else a short name in all layers where no layer is given, else unknown. */
+function stringNames(spec: string, names: readonly string[]): readonly string[] {
+  if (names.includes(spec)) return [spec];
+  if (spec.includes("*")) return names.filter((name) => globToRegExp(spec).test(name));
+  if (spec in blockPoints) {
+    const { place } = blockPoints[spec as keyof typeof blockPoints];
+    return names.filter((name) => withoutBlock(name) === `${place}hook_${spec}` && name.startsWith("blocks."));
+  }
+  if (spec in outerPoints || /^[a-z_]+\d/.test(spec)) return [shortOrSelf(spec)];
+  return [spec];
+}
+
+function shortOrSelf(spec: string): string {
+  try {
+    return getActName(spec);
+  } catch {
+    return spec;
+  }
+}
+
+function notFound(where: string, spec: HookSpec, unmatched: string, names: readonly string[]): HookNotFoundError {
+  const near = nearestNames(unmatched.replace(/^"|"$/g, ""), names);
+  const got = unmatched === printSpec(spec) ? `${unmatched}, which matches nothing` : `${printSpec(spec)}: no "${unmatched}"`;
+  return new HookNotFoundError({
+    where,
+    got,
+    expected: near.length === 0 ? "a hook point of this model" : `a hook point of this model; nearest: ${near.join(", ")}`,
+    fix: "List them with model.hookNames().",
+  });
+}
+
+function resolveOne(spec: HookSpec, names: readonly string[], where: string): readonly string[] {
+  if (spec instanceof RegExp) {
+    const found = names.filter((name) => new RegExp(spec.source, spec.flags.replace(/[gy]/g, "")).test(name));
+    if (found.length === 0) throw notFound(where, spec, printSpec(spec), names);
+    return found;
+  }
+  const wanted = typeof spec === "string" ? stringNames(spec, names) : refNames(spec, names);
+  if (wanted.length === 0) throw notFound(where, spec, printSpec(spec), names);
+  const missing = wanted.find((name) => !names.includes(name));
+  if (missing !== undefined) throw notFound(where, spec, missing, names);
+  return wanted;
+}
+
+/**
+ * Resolves specs to full hook names in the model's order, each once.
+ *
+ * @throws HookNotFoundError when any one of the specs matches nothing; the message lists the nearest names.
+ */
+export function resolveHooks(specs: HookSpecs, names: readonly string[], where: string): readonly string[] {
+  const list = Array.isArray(specs) ? (specs as readonly HookSpec[]) : [specs as HookSpec];
+  const wanted = new Set(list.flatMap((spec) => resolveOne(spec, names, where)));
+  return names.filter((name) => wanted.has(name));
+}

@@ -1,0 +1,25 @@
+/** The model runtime: architectures, hook points, edits, runs. */
+export { ActivationCache } from "./cache/activation-cache.js";
+export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
+export { edit, type EditBuilders } from "./edits/edit.js";
+export type {
+  AxisSelection,
+  CallbackContext,
+  Change,
+  Edit,
+  EditCallback,
+  EditValue,
+  ElementIndex,
+  PositionSelection,
+  Selection,
+  ValueSource,
+} from "./edits/types.js";
+export { Traced, type TracedOperand } from "./edits/traced.js";
+export * from "./hooks/index.js";
+export { type LoadOptions, loadModel } from "./load.js";
+export { type HookFunction, Model } from "./model.js";
+export type { HookPoint } from "./plan/build.js";
+export type { Processing } from "./processing.js";
+export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
+export type { Receipt } from "./run/receipt.js";
+export type { LogitSelection, Run, RunOptions } from "./run/run.js";

@@ -1,0 +1,402 @@
+/** The engine: compiles programs once, runs them one after the other in a worker thread. */
+import { GraphError, InputError, throwIfAborted } from "../core/index.js";
+import { encode, fingerprint, type Graph, type Value } from "../graph/index.js";
+import { copyTensor, detachTensor } from "./buffers.js";
+import { sessionBytes, workingBytes } from "./estimate.js";
+import { closedDuring, closedError, failureError } from "./failures.js";
+import { type BoundInput, bindSizes, checkFeeds, checkTensor, type Sizes } from "./feeds.js";
+import { JobQueue } from "./job-queue.js";
+import { type ProgramPlan, planProgram } from "./plan.js";
+import type { DoneReply, FailedReply, Job, ResidentShape, SegmentJob, SessionSource } from "./protocol.js";
+import { SessionCache, type SessionEntry } from "./session-cache.js";
+import { physicalCores } from "./threads.js";
+import type {
+  EngineOptions,
+  EngineStats,
+  Feeds,
+  Program,
+  ProgramInfo,
+  Provider,
+  RawTensor,
+  RunOptions,
+} from "./types.js";
+import { fileStates, mapWeights, weightFiles } from "./weights.js";
+import { WorkerLink } from "./worker-link.js";
+
+const defaultSessionCacheBytes = 1 << 30;
+
+/** A segment on its way to the worker. */
+interface Staged {
+  readonly entry: SessionEntry;
+  readonly job: SegmentJob;
+  readonly isNew: boolean;
+}
+
+/** What is known about a graph for as long as it lives. */
+interface GraphFacts {
+  readonly files: readonly string[];
+  fingerprint?: string;
+}
+
+/**
+ * Runs programs in one worker thread, so that the calling thread never freezes.
+ *
+ * Runs queue first in, first out. Compiled sessions are kept, least recently used first out, within
+ * `sessionCacheBytes`. Nothing starts before the first use, and an idle engine does not keep the process alive. The
+ * process may exit, throw or be signalled at any time; its exit waits (at most 10 s) for the segment that is running.
+ */
+export class Engine {
+  readonly #threads: number;
+  readonly #provider: Provider;
+  readonly #cache: SessionCache;
+  readonly #queue = new JobQueue();
+  readonly #facts = new WeakMap<Graph, GraphFacts>();
+  readonly #resident = new Map<string, ResidentShape>();
+  readonly #totals = { hits: 0, misses: 0, evictions: 0, encodeMs: 0, createMs: 0, runMs: 0, runs: 0 };
+  #link: WorkerLink | undefined;
+  #startMs = 0;
+  #lastId = 0;
+  #closing: Promise<void> | undefined;
+
+  private constructor(options: EngineOptions) {
+    this.#threads = options.threads ?? physicalCores();
+    this.#provider = options.provider ?? "cpu";
+    this.#cache = new SessionCache(options.sessionCacheBytes ?? defaultSessionCacheBytes);
+  }
+
+  /**
+   * Returns an engine; nothing starts until its first use.
+   *
+   * @throws InputError when an option is out of range.
+   */
+  static create(options: EngineOptions = {}): Engine {
+    const { threads, provider, sessionCacheBytes } = options;
+    if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
+      throw badOption("threads", threads, "a whole number of 1 or more");
+    }
+    if (provider !== undefined && !["cpu", "webgpu", "cuda"].includes(provider)) {
+      throw badOption("provider", provider, '"cpu", "webgpu" or "cuda"');
+    }
+    if (sessionCacheBytes !== undefined && !(sessionCacheBytes >= 0)) {
+      throw badOption("sessionCacheBytes", sessionCacheBytes, "a number of bytes of 0 or more");
+    }
+    return new Engine(options);
+  }
+
+  /**
+   * Compiles a program without running it.
+   *
+   * @throws GraphError when the segments do not fit together, CheckpointError when a weight file is missing or short,
+   *   RunError when onnxruntime refuses a graph, UnsupportedError when the provider cannot start.
+   */
+  async prepare(program: Program, options: RunOptions = {}): Promise<ProgramInfo> {
+    const where = "engine.prepare";
+    this.#checkOpen(where);
+    throwIfAborted(options.signal, where);
+    const plan = planProgram(program);
+    return this.#queue.add(
+      where,
+      async () => {
+        const encodedBefore = this.#totals.encodeMs;
+        const staged = await this.#stage(plan);
+        const reply = await this.#runJob(where, { plan, staged, feeds: {}, compileOnly: true }, options);
+        this.#evict();
+        return {
+          sessions: new Set(staged.map(({ entry }) => entry.id)).size,
+          created: reply.cost.created.length,
+          encodeMs: this.#totals.encodeMs - encodedBefore,
+          createMs: reply.cost.createMs,
+        };
+      },
+      options.signal,
+    );
+  }
+
+  /**
+   * Runs a program and resolves to its outputs by name, in the order of `program.outputs`.
+   *
+   * Feeds are copied when this is called (or taken away with `transfer`), so that they may be changed afterwards.
+   *
+   * @throws InputError, DTypeError or ShapeError when the feeds do not fit the program's inputs; AbortedError,
+   *   MemoryError, RunError, and what {@link Engine.prepare} throws. The engine stays usable after each of them.
+   */
+  async run(program: Program, feeds: Feeds, options: RunOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
+    const where = "engine.run";
+    this.#checkOpen(where);
+    throwIfAborted(options.signal, where);
+    const plan = planProgram(program);
+    checkFeeds(where, plan.fed, feeds);
+    bindSizes(where, boundInputs(plan.fed, feeds));
+    const take = options.transfer === true ? detachTensor : copyTensor;
+    const owned = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, take(feed)]));
+    return this.#queue.add(where, () => this.#execute(plan, owned, options), options.signal);
+  }
+
+  /**
+   * Keeps a tensor in the engine under a name, for programs with `resident` inputs; replaces one of that name.
+   *
+   * Takes its turn among the runs.
+   */
+  async put(name: string, tensor: RawTensor, options: Pick<RunOptions, "transfer"> = {}): Promise<void> {
+    const where = "engine.put";
+    this.#checkOpen(where);
+    checkTensor(`${where}: "${name}"`, tensor);
+    const owned = options.transfer === true ? detachTensor(tensor) : copyTensor(tensor);
+    await this.#queue.add(where, async () => {
+      this.#remember(await this.#send(where, { type: "put", id: this.#nextId(), name, tensor: owned }));
+    });
+  }
+
+  /**
+   * Returns a copy of a resident tensor, as the runs before this call leave it.
+   *
+   * @throws InputError when there is none of that name.
+   */
+  async get(name: string): Promise<RawTensor> {
+    const where = "engine.get";
+    this.#checkOpen(where);
+    return this.#queue.add(where, async () => {
+      this.#needResident(where, name);
+      const reply = await this.#send(where, { type: "get", id: this.#nextId(), names: [name] });
+      const tensor = reply.outputs.get(name);
+      return tensor ?? this.#needResident(where, name);
+    });
+  }
+
+  /** Forgets a resident tensor; does nothing when there is none of that name. */
+  async drop(name: string): Promise<void> {
+    const where = "engine.drop";
+    this.#checkOpen(where);
+    await this.#queue.add(where, async () => {
+      if (!this.#resident.delete(name)) return;
+      await this.#send(where, { type: "drop", id: this.#nextId(), name });
+    });
+  }
+
+  /** Returns counters since the engine was made. */
+  stats(): EngineStats {
+    let residentBytes = 0;
+    for (const { bytes } of this.#resident.values()) residentBytes += bytes;
+    return {
+      ...this.#totals,
+      sessions: this.#cache.size,
+      bytes: this.#cache.bytes,
+      residentBytes,
+      pending: this.#queue.pending,
+      startMs: this.#link?.startMs ?? this.#startMs,
+    };
+  }
+
+  /**
+   * Ends the engine: waiting runs are rejected, the running one ends after its segment, memory is given back.
+   *
+   * Safe to call again; resolves when the worker thread has ended.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    return this.#closing;
+  }
+
+  /** Same as {@link Engine.close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#queue.rejectWaiting(closedDuring("engine"));
+    await this.#link?.close();
+  }
+
+  async #execute(plan: ProgramPlan, feeds: Feeds, options: RunOptions): Promise<Readonly<Record<string, RawTensor>>> {
+    const where = "engine.run";
+    const sizes = this.#bindAll(where, plan, feeds);
+    const staged = await this.#stage(plan);
+    try {
+      const reply = await this.#runJob(where, { plan, staged, feeds, compileOnly: false }, options);
+      throwIfAborted(options.signal, where);
+      this.#remember(reply);
+      return Object.fromEntries(reply.outputs);
+    } finally {
+      this.#totals.runs++;
+      this.#measure(plan, staged, sizes);
+      this.#evict();
+    }
+  }
+
+  /** Checks sizes over fed and resident inputs together. */
+  #bindAll(where: string, plan: ProgramPlan, feeds: Feeds): Sizes {
+    const bound = boundInputs(plan.fed, feeds);
+    for (const [name, input] of plan.residentInputs) {
+      const resident = plan.program.resident?.inputs?.[name] ?? name;
+      const tensor = this.#resident.get(resident) ?? this.#needResident(where, resident);
+      if (tensor.dtype !== input.dtype || tensor.shape.length !== input.shape.length) {
+        throw misfit(where, resident, { input, tensor });
+      }
+      bound.push({ input, tensor });
+    }
+    return bindSizes(where, bound);
+  }
+
+  async #stage(plan: ProgramPlan): Promise<readonly Staged[]> {
+    const staged: Staged[] = [];
+    for (const [index, segment] of plan.segments.entries()) {
+      const { inputs, outputs, drop } = segment;
+      const key = this.#keyOf(plan.program, segment.graph, index);
+      const entry = this.#cache.use(key);
+      if (entry !== undefined) {
+        this.#totals.hits++;
+        staged.push({ entry, job: { session: entry.id, inputs, outputs, drop }, isNew: false });
+        continue;
+      }
+      this.#totals.misses++;
+      const { source, baseBytes } = await this.#encode(segment.graph, plan.program.prepack === true);
+      const added: SessionEntry = { id: this.#nextId(), key, baseBytes, workingBytes: 0 };
+      staged.push({ entry: added, job: { session: added.id, source, inputs, outputs, drop }, isNew: true });
+    }
+    return staged;
+  }
+
+  async #encode(graph: Graph, prepack: boolean): Promise<{ source: SessionSource; baseBytes: number }> {
+    const begin = performance.now();
+    const mapped = await mapWeights(graph);
+    const { folder } = mapped;
+    const bytes = encode(mapped.graph, folder === undefined ? {} : { folder });
+    const model = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    this.#totals.encodeMs += performance.now() - begin;
+    const baseBytes = sessionBytes(graph, model.byteLength, prepack ? mapped.fileBytes : 0);
+    return { source: { model, prepack, ...(folder === undefined ? {} : { folder }) }, baseBytes };
+  }
+
+  /** Two graphs with one key share a session: same content, same weight files, same preparation. */
+  #keyOf(program: Program, graph: Graph, index: number): string {
+    let facts = this.#facts.get(graph);
+    if (facts === undefined) {
+      facts = { files: weightFiles(graph) };
+      this.#facts.set(graph, facts);
+    }
+    const content =
+      program.key === undefined ? (facts.fingerprint ??= fingerprint(graph)) : `${program.key}#${index}`;
+    return `${content}|${program.prepack === true ? "prepacked" : "mapped"}|${fileStates(facts.files)}`;
+  }
+
+  async #runJob(where: string, work: Work, options: RunOptions): Promise<DoneReply> {
+    const { plan, staged, feeds, compileOnly } = work;
+    const { program } = plan;
+    const job: Job = {
+      type: "run",
+      id: this.#nextId(),
+      segments: staged.map((one) => one.job),
+      feeds: new Map(Object.entries(feeds)),
+      outputs: compileOnly ? [] : program.outputs,
+      resident: {
+        inputs: new Map(compileOnly ? [] : Object.entries(program.resident?.inputs ?? {})),
+        outputs: new Map(compileOnly ? [] : Object.entries(program.resident?.outputs ?? {})),
+      },
+      compileOnly,
+    };
+    return this.#send(where, job, { staged, options });
+  }
+
+  async #send(where: string, job: Job, about: About = { staged: [], options: {} }): Promise<DoneReply> {
+    if (this.#closing !== undefined) throw closedDuring(where);
+    const { staged, options } = about;
+    this.#link ??= this.#start();
+    const reply = await this.#link.send(job, options);
+    this.#account(reply, staged);
+    if (reply.type === "done") return reply;
+    throw failureError(reply, {
+      where,
+      provider: this.#provider,
+      segments: staged.length,
+      signal: options.signal,
+    });
+  }
+
+  #start(): WorkerLink {
+    const link = new WorkerLink({ threads: this.#threads, provider: this.#provider }, () => {
+      this.#startMs = link.startMs;
+      this.#link = undefined;
+      this.#cache.clear();
+      this.#resident.clear();
+    });
+    return link;
+  }
+
+  #account({ cost }: DoneReply | FailedReply, staged: readonly Staged[]): void {
+    this.#totals.createMs += cost.createMs;
+    this.#totals.runMs += cost.runMs;
+    const created = new Set(cost.created);
+    for (const { entry, isNew } of staged) if (isNew && created.has(entry.id)) this.#cache.add(entry);
+  }
+
+  #measure(plan: ProgramPlan, staged: readonly Staged[], sizes: Sizes): void {
+    for (const [index, { entry }] of staged.entries()) {
+      const graph = plan.segments[index]?.graph;
+      if (graph !== undefined) entry.workingBytes = Math.max(entry.workingBytes, workingBytes(graph, sizes));
+    }
+  }
+
+  #evict(): void {
+    const released = this.#cache.evict();
+    this.#totals.evictions += released.length;
+    this.#link?.release(released);
+  }
+
+  #remember(reply: DoneReply): void {
+    for (const [name, shape] of reply.resident) this.#resident.set(name, shape);
+  }
+
+  #needResident(where: string, name: string): never {
+    throw new InputError({
+      where: `${where}: resident tensor "${name}"`,
+      got: "a name that the engine does not hold",
+      expected: `one of ${[...this.#resident.keys()].join(", ") || "none so far"}`,
+      fix: "Put it first, or let a run write it.",
+    });
+  }
+
+  #checkOpen(where: string): void {
+    if (this.#closing !== undefined) throw closedError(where);
+  }
+
+  #nextId(): number {
+    return ++this.#lastId;
+  }
+}
+
+interface Work {
+  readonly plan: ProgramPlan;
+  readonly staged: readonly Staged[];
+  readonly feeds: Feeds;
+  readonly compileOnly: boolean;
+}
+
+interface About {
+  readonly staged: readonly Staged[];
+  readonly options: RunOptions;
+}
+
+function boundInputs(inputs: readonly Value[], feeds: Feeds): BoundInput[] {
+  return inputs.flatMap((input) => {
+    const tensor = feeds[input.name];
+    return tensor === undefined ? [] : [{ input, tensor }];
+  });
+}
+
+function misfit(where: string, name: string, { input, tensor }: BoundInput): GraphError {
+  return new GraphError({
+    where: `${where}: resident tensor "${name}"`,
+    got: `${tensor.dtype} [${tensor.shape.join(", ")}]`,
+    expected: `${input.dtype} [${input.shape.join(", ")}] for input "${input.name}"`,
+    fix: "Put a tensor of that type and rank.",
+  });
+}
+
+function badOption(name: string, got: unknown, expected: string): InputError {
+  return new InputError({
+    where: `Engine.create: ${name}`,
+    got: String(got),
+    expected,
+    fix: "Leave the option out for the default.",
+  });
+}

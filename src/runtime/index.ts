@@ -1,0 +1,13 @@
+/** Compiles graphs to onnxruntime sessions and runs them in a worker thread. The only folder that imports onnxruntime-node. */
+export { Engine } from "./engine.js";
+export type {
+  EngineOptions,
+  EngineStats,
+  Feeds,
+  ProgramInfo,
+  Program,
+  Provider,
+  RawTensor,
+  ResidentBinding,
+  RunOptions,
+} from "./types.js";
