@@ -19,7 +19,12 @@ export function identitySchema(): OpSchema {
 }
 
 /** Returns an immutable node. */
-export function freezeNode(schema: OpSchema, inputs: OpInputs, attributes: OpAttributes, outputs: readonly Value[]): Node {
+export function freezeNode(
+  schema: OpSchema,
+  inputs: OpInputs,
+  attributes: OpAttributes,
+  outputs: readonly Value[],
+): Node {
   const entries = Object.entries(attributes).map(([name, value]) => [name, Object.freeze(value)] as const);
   return Object.freeze({
     op: schema.op,
@@ -181,5 +186,10 @@ function checkNumbers(values: readonly number[], dtype: GraphDType): readonly nu
   const limit = dtype === "int32" ? 2 ** 31 : Number.MAX_SAFE_INTEGER;
   const wrong = whole ? values.find((value) => !Number.isInteger(value) || Math.abs(value) > limit) : undefined;
   if (wrong === undefined) return values;
-  throw new GraphError({ where: "constant", got: `${wrong} as ${dtype}`, expected: "whole numbers", fix: "Round it first." });
+  throw new GraphError({
+    where: "constant",
+    got: `${wrong} as ${dtype}`,
+    expected: "whole numbers",
+    fix: "Round it first.",
+  });
 }

@@ -438,7 +438,9 @@ export class GraphBuilder {
   #inlineInitializer(value: Value, source: WeightSource): Value {
     const shape = value.shape.map(Number);
     const constant = value.name.startsWith("const_") && source.kind === "data";
-    return constant ? this.constant(source.data, value.dtype, shape) : this.weight(value.name, value.dtype, shape, source);
+    return constant
+      ? this.constant(source.data, value.dtype, shape)
+      : this.weight(value.name, value.dtype, shape, source);
   }
 
   #inlineNode(node: Node, mapped: Map<Value, Value>): void {

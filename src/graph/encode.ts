@@ -94,7 +94,12 @@ function encodeNode(node: Node, wire: WireNames, read: ReadonlySet<Value | undef
 }
 
 function encodeCopies(wire: WireNames): NodeInit[] {
-  return wire.copies.map(({ name, value }) => ({ name, opType: "Identity", input: [nameOf(wire, value)], output: [name] }));
+  return wire.copies.map(({ name, value }) => ({
+    name,
+    opType: "Identity",
+    input: [nameOf(wire, value)],
+    output: [name],
+  }));
 }
 
 function encodeAttribute(name: string, all: Readonly<Record<string, Attribute>>, schema: OpSchema): AttributeInit[] {

@@ -12,7 +12,7 @@ export {
 export { isJsonObject, type JsonLine, parseJson, readJson, readJsonLines, readJsonObject, readLines } from "./json.js";
 export { loadNpy, openNpy, parseNpy, writeNpy } from "./npy.js";
 export { loadNpz, type NpzFile, openNpz, type WriteNpzOptions, writeNpz } from "./npz.js";
-export { type PickleGlobals, type Unpickled, type UnpickleOptions, unpickle } from "./pickle.js";
+export { type Unpickled, type UnpickleOptions, unpickle } from "./pickle.js";
 export { type InertOptions, openPickle, type PickleFile } from "./pickle-file.js";
 export type {
   PickleArray,

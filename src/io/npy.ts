@@ -69,7 +69,7 @@ export function parseNpy(bytes: Uint8Array, where: string): Tensor {
   return tensorOfBytes(stored.strides === undefined ? data.slice() : gather(data, stored, stored.strides), stored);
 }
 
-/** Writes a tensor as a .npy file of version 1.0 (2.0 when the header is long); axis names are not kept. */
+/** Writes a tensor as a .npy file of version 1.0; axis names are not kept. */
 export async function writeNpy(path: string, tensor: Tensor): Promise<void> {
   const header = encodeNpyHeader(tensor, path);
   await withAtomicFile(path, async (file) => {
@@ -97,14 +97,11 @@ function encodeNpyHeader(tensor: Tensor, where: string): Uint8Array {
   const { shape } = tensor;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   const dict = `{'descr': '${numpyOfDType(tensor.dtype, where)}', 'fortran_order': False, 'shape': ${tuple}, }`;
-  const lengthBytes = dict.length + 80 > 0xffff ? 4 : 2;
-  const prefix = magic.length + 2 + lengthBytes;
+  const prefix = magic.length + 4;
   const total = Math.ceil((prefix + dict.length + 1) / 64) * 64;
   const bytes = new Uint8Array(total).fill(0x20);
-  bytes.set([...magic, lengthBytes === 2 ? 1 : 2, 0]);
-  const view = new DataView(bytes.buffer);
-  if (lengthBytes === 2) view.setUint16(8, total - prefix, true);
-  else view.setUint32(8, total - prefix, true);
+  bytes.set([...magic, 1, 0]);
+  new DataView(bytes.buffer).setUint16(8, total - prefix, true);
   bytes.set(new TextEncoder().encode(dict), prefix);
   bytes[total - 1] = 0x0a;
   return bytes;

@@ -15,6 +15,8 @@ export type {
   ValueSource,
 } from "./edits/types.js";
 export { Traced, type TracedOperand } from "./edits/traced.js";
+export type { GeneratedTokens, GenerateOptions, Generation, StopReason } from "./generate/generate.js";
+export type { SamplingOptions } from "./generate/sampling.js";
 export * from "./hooks/index.js";
 export { type LoadOptions, loadModel } from "./load.js";
 export { type HookFunction, Model } from "./model.js";

@@ -5,6 +5,7 @@ import type { ActivationCache } from "./cache/activation-cache.js";
 import type { ModelConfig } from "./config.js";
 import { edit } from "./edits/edit.js";
 import type { Edit, EditCallback } from "./edits/types.js";
+import { generate, type GeneratedTokens, type GenerateOptions, generateStream, type Generation } from "./generate/generate.js";
 import type { HookSpecs } from "./hooks/index.js";
 import { describeHookPoints } from "./plan/resolve.js";
 import type { HookPoint } from "./plan/build.js";
@@ -113,6 +114,16 @@ export class Model {
   async runWithHooks(input: ModelInput, fwdHooks: readonly HookFunction[], options: RunOptions = {}): Promise<Run["logits"]> {
     const hooked = this.with(...fwdHooks.map(([hook, fn]) => edit.callback(hook, fn)));
     return (await hooked.run(input, options)).logits;
+  }
+
+  /** Generates text; edits act at every step unless they select steps or positions. */
+  generate(input: ModelInput, options: GenerateOptions = {}): Promise<Generation> {
+    return generate(this.view, input, options);
+  }
+
+  /** Generates token by token, for streaming. */
+  generateStream(input: ModelInput, options: GenerateOptions = {}): AsyncIterable<GeneratedTokens> {
+    return generateStream(this.view, input, options);
   }
 
   /** Token ids of an input, `[batch, pos]`. */

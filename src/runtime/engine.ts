@@ -156,10 +156,11 @@ export class Engine {
     const where = "engine.get";
     this.#checkOpen(where);
     return this.#queue.add(where, async () => {
-      this.#needResident(where, name);
-      const reply = await this.#send(where, { type: "get", id: this.#nextId(), names: [name] });
-      const tensor = reply.outputs.get(name);
-      return tensor ?? this.#needResident(where, name);
+      if (!this.#resident.has(name)) throw this.#notResident(where, name);
+      const reply = await this.#send(where, { type: "get", id: this.#nextId(), name });
+      const [tensor] = reply.outputs.values();
+      if (tensor === undefined) throw this.#notResident(where, name);
+      return tensor;
     });
   }
 
@@ -228,7 +229,8 @@ export class Engine {
     const bound = boundInputs(plan.fed, feeds);
     for (const [name, input] of plan.residentInputs) {
       const resident = plan.program.resident?.inputs?.[name] ?? name;
-      const tensor = this.#resident.get(resident) ?? this.#needResident(where, resident);
+      const tensor = this.#resident.get(resident);
+      if (tensor === undefined) throw this.#notResident(where, resident);
       if (tensor.dtype !== input.dtype || tensor.shape.length !== input.shape.length) {
         throw misfit(where, resident, { input, tensor });
       }
@@ -346,8 +348,8 @@ export class Engine {
     for (const [name, shape] of reply.resident) this.#resident.set(name, shape);
   }
 
-  #needResident(where: string, name: string): never {
-    throw new InputError({
+  #notResident(where: string, name: string): InputError {
+    return new InputError({
       where: `${where}: resident tensor "${name}"`,
       got: "a name that the engine does not hold",
       expected: `one of ${[...this.#resident.keys()].join(", ") || "none so far"}`,

@@ -52,11 +52,11 @@ export interface PutJob {
   readonly tensor: RawTensor;
 }
 
-/** Sends back copies of resident tensors. */
+/** Sends back a copy of a resident tensor. */
 export interface GetJob {
   readonly type: "get";
   readonly id: number;
-  readonly names: readonly string[];
+  readonly name: string;
 }
 
 /** Forgets a resident tensor. */

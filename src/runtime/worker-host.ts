@@ -155,9 +155,8 @@ export class WorkerHost {
   }
 
   async #get(job: GetJob, trail: Trail): Promise<void> {
-    const outputs = new Map<string, RawTensor>();
-    for (const name of job.names) outputs.set(name, copyTensor(fromOrt(this.#resident.front(name))));
-    this.#done(job, outputs, new Map(), trail);
+    const tensor = copyTensor(fromOrt(this.#resident.front(job.name)));
+    this.#done(job, new Map([[job.name, tensor]]), new Map(), trail);
   }
 
   #done(

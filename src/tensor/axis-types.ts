@@ -49,3 +49,8 @@ export type Renamed<A extends Axes, N> = string extends A[number]
   : A extends readonly [infer Head extends string, ...infer Rest extends Axes]
     ? readonly [Head extends keyof N ? (N[Head] extends string ? N[Head] : Head) : Head, ...Renamed<Rest, N>]
     : readonly [];
+
+/** Refuses keys that are not axes, where both are known in the type. */
+export type OnlyAxes<A extends Axes, K> = string extends A[number] | K
+  ? unknown
+  : { readonly [Unknown in Exclude<K & string, A[number]>]: never };

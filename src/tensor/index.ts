@@ -1,5 +1,15 @@
 /** Element types, named axes, and `Tensor` with its algebra. */
-export type { Axes, BroadcastAxes, Drop, MatmulAxes, Reduced, Renamed, Selected, ShapeOf } from "./axis-types.js";
+export type {
+  Axes,
+  BroadcastAxes,
+  Drop,
+  MatmulAxes,
+  OnlyAxes,
+  Reduced,
+  Renamed,
+  Selected,
+  ShapeOf,
+} from "./axis-types.js";
 export type { CloseOptions } from "./compare.js";
 export * from "./create.js";
 export type { ComputeDType, DataOf, DType, DTypeOfData, FloatOf, NumericArray, Promote, TensorData } from "./dtype.js";

@@ -1,7 +1,7 @@
 /** The tensor: named axes over a typed array, immutable to callers. */
 import { InputError, inspectSymbol } from "../core/index.js";
 import { axisPosition, checkedAxes, checkShape, formatNamed, sizeOf } from "./axes.js";
-import type { Axes, Drop, MatmulAxes, Renamed, Selected } from "./axis-types.js";
+import type { Axes, Drop, MatmulAxes, OnlyAxes, Renamed, Selected } from "./axis-types.js";
 import { cast } from "./cast.js";
 import { allclose, type CloseOptions, equals, maxAbsDiff } from "./compare.js";
 import { matmul } from "./contract.js";
@@ -73,7 +73,7 @@ export class Tensor<D extends DType = DType, A extends Axes = Axes> extends Redu
 
   /** Returns the part selected per axis: a number drops its axis; lists and masks copy; the rest is a view. */
   at<const S extends { readonly [K in A[number]]?: AxisIndex }>(
-    selector: S & { readonly [K in Exclude<keyof S, A[number]>]: never },
+    selector: S & OnlyAxes<A, keyof S>,
   ): Tensor<D, Selected<A, S>> {
     const views: Record<string, ViewIndex | undefined> = {};
     for (const [axis, index] of Object.entries<AxisIndex | undefined>(selector)) {

@@ -1,7 +1,17 @@
 /** Operations that work element by element. The element types are those that the runtime has kernels for. */
 import { broadcastShapes } from "../dims.js";
 import { dtypeOfOnnx, floatDTypes, numberDTypes } from "../dtypes.js";
-import { anyDType, broadcasting, intAttribute, likeFirst, one, problem, row, sameInputs, typedInput } from "./helpers.js";
+import {
+  anyDType,
+  broadcasting,
+  intAttribute,
+  likeFirst,
+  one,
+  problem,
+  row,
+  sameInputs,
+  typedInput,
+} from "./helpers.js";
 import type { InferContext, OpSchema, TypedShape } from "./types.js";
 
 function inferWhere(context: InferContext): readonly TypedShape[] {

@@ -167,7 +167,12 @@ function inferTile(context: InferContext): readonly TypedShape[] {
   const value = input(context, 0);
   const repeats = knownDims(context, 1);
   if (repeats.length !== value.shape.length) {
-    throw problem(context, `${repeats.length} repeats`, `${value.shape.length}, one for each axis`, "Repeat 1 elsewhere.");
+    throw problem(
+      context,
+      `${repeats.length} repeats`,
+      `${value.shape.length}, one for each axis`,
+      "Repeat 1 elsewhere.",
+    );
   }
   return one(
     value.dtype,

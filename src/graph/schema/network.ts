@@ -41,7 +41,8 @@ function checkAttention(context: InferContext, q: HeadSizes, k: HeadSizes, v: He
   const grouped = typeof q.heads === "number" && typeof k.heads === "number" && q.heads % k.heads === 0;
   const agrees = dimEquals(k.heads, v.heads) && dimEquals(k.pos, v.pos) && dimEquals(q.width, k.width);
   if (agrees && (grouped || dimEquals(q.heads, k.heads)) && dimEquals(q.batch, k.batch)) return;
-  const show = (own: HeadSizes): string => `[batch=${own.batch}, head=${own.heads}, pos=${own.pos}, dHead=${own.width}]`;
+  const show = (own: HeadSizes): string =>
+    `[batch=${own.batch}, head=${own.heads}, pos=${own.pos}, dHead=${own.width}]`;
   const got = `q ${show(q)}, k ${show(k)}, v ${show(v)}`;
   const expected = "equal batch, equal q and k widths, equal k and v positions, q heads a multiple of k heads";
   throw problem(context, got, expected, "Check the projections.");
@@ -68,7 +69,8 @@ function inferAttention(context: InferContext): readonly TypedShape[] {
   const total = dimAdd(past, k.pos);
   const mask = context.inputs[3];
   if (mask !== undefined) broadcastShapes(context.where, [q.batch, q.heads, q.pos, total], mask.shape);
-  const output = query.shape.length === 4 ? [q.batch, q.heads, q.pos, v.width] : [q.batch, q.pos, dimMul(q.heads, v.width)];
+  const output =
+    query.shape.length === 4 ? [q.batch, q.heads, q.pos, v.width] : [q.batch, q.pos, dimMul(q.heads, v.width)];
   const { dtype } = query;
   const all: readonly TypedShape[] = [
     { dtype, shape: output },

@@ -1,7 +1,7 @@
 /**
  * Downloads one file of a hub model into the cache.
  *
- * 1. Ask for the file; the first answer names its content hash (ETag) and size.
+ * 1. Ask for the file; the answer, or the redirect of a large file, names its content hash (ETag) and size.
  * 2. Append the body to `blobs/ETAG.incomplete`; after a broken connection ask for the rest.
  * 3. Check the size, and for large files the SHA-256; rename to `blobs/ETAG`; link it in the snapshot.
  */
@@ -55,7 +55,7 @@ export async function downloadFile(job: DownloadJob): Promise<string> {
 }
 
 async function attempt(job: DownloadJob, where: string): Promise<string> {
-  const response = await ask(job, 0);
+  const response = await ask(job, { isProbe: true });
   try {
     const blob = describeBlob(response, job);
     if (await exists(join(job.cache.blobs, blob.etag))) return blob.etag;
@@ -66,11 +66,11 @@ async function attempt(job: DownloadJob, where: string): Promise<string> {
   }
 }
 
-async function ask(job: DownloadJob, start: number): Promise<HubResponse> {
+async function ask(job: DownloadJob, how: { start?: number; isProbe?: boolean }): Promise<HubResponse> {
   const path = `/${job.id}/resolve/${encodeURIComponent(job.commit)}/${encodePath(job.name)}`;
-  const response = await request(job, path, start);
+  const response = await request(job, path, how);
   if (isTransientStatus(response.status)) throw await transient(response);
-  if (response.status === 200 || response.status === 206 || response.status === 416) return response;
+  if (response.status < 400 || response.status === 416) return response;
   throw await refusal(response, {
     id: job.id,
     endpoint: job.hub.endpoint,
@@ -80,9 +80,13 @@ async function ask(job: DownloadJob, start: number): Promise<HubResponse> {
 }
 
 /** Sends one request; a network failure becomes a {@link TransientFailure}. */
-async function request(job: DownloadJob, path: string, start: number): Promise<HubResponse> {
+async function request(
+  job: DownloadJob,
+  path: string,
+  how: { start?: number; isProbe?: boolean },
+): Promise<HubResponse> {
   try {
-    return await requestHub(job.hub, { path, start, ...(job.signal === undefined ? {} : { signal: job.signal }) });
+    return await requestHub(job.hub, { path, ...how, ...(job.signal === undefined ? {} : { signal: job.signal }) });
   } catch (cause) {
     throw new TransientFailure(reason(cause), { cause });
   }
@@ -107,7 +111,7 @@ async function complete(job: DownloadJob, blob: Blob, first: HubResponse): Promi
   if (blob.size !== undefined)
     await checkFreeSpace(job.cache.blobs, blob.size - have, `download ${job.id}/${job.name}`);
   if (have === 0 || have !== blob.size) {
-    const response = have > 0 ? await ask(job, have) : first;
+    const response = have > 0 || first.status !== 200 ? await ask(job, { start: have }) : first;
     try {
       await append(job, { partial, blob, response, have });
     } finally {

@@ -30,6 +30,8 @@ export interface HubRequest {
   readonly path: string;
   /** First byte wanted. */
   readonly start?: number;
+  /** Answers with the redirect itself once it names a large file's hash; nothing of the file is sent yet. */
+  readonly isProbe?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -51,7 +53,8 @@ export async function requestHub(hub: ResolvedHub, request: HubRequest): Promise
     Object.assign(linked, linkedHeaders(response.headers));
     const location = response.headers.get("location");
     const redirects = response.status >= 300 && response.status < 400 && location !== null;
-    if (!redirects) return describe(response, { ...linked, cancel: () => controller.abort() });
+    const isEnough = request.isProbe === true && linked.etag !== undefined;
+    if (!redirects || isEnough) return describe(response, { ...linked, cancel: () => controller.abort() });
     await response.body?.cancel();
     if (hop === maxRedirects)
       throw new TypeError(`more than ${maxRedirects} redirects from ${hub.endpoint}${request.path}`);

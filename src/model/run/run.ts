@@ -164,7 +164,7 @@ function checkMemory(run: PreparedRun, limit: number): void {
 }
 
 /** Throws at the first step whose stream is not finite. */
-function checkFinite(values: Readonly<Record<string, RawTensor>>, request: GraphRequest): void {
+export function checkFinite(values: Readonly<Record<string, RawTensor>>, request: GraphRequest): void {
   const sums = Object.entries(values).filter(([name]) => name.startsWith(checkPrefix));
   const bad = sums.map(([name, { data }]) => [Number(name.slice(checkPrefix.length)), Number(data[0])] as const).filter(([, sum]) => !Number.isFinite(sum));
   const first = bad.map(([step]) => step).sort((a, b) => a - b)[0];

@@ -151,7 +151,13 @@ describe("formatting", () => {
   });
 
   it("prints bytes and counts with three digits", () => {
-    expect([0, 999, 1500, 999_900, 12_345_678_901].map(formatBytes)).toEqual(["0 B", "999 B", "1.50 kB", "1.00 MB", "12.3 GB"]);
+    expect([0, 999, 1500, 999_900, 12_345_678_901].map(formatBytes)).toEqual([
+      "0 B",
+      "999 B",
+      "1.50 kB",
+      "1.00 MB",
+      "12.3 GB",
+    ]);
     expect([12, 12_345, 3_500_000].map(formatCount)).toEqual(["12", "12.3 k", "3.50 M"]);
     expect(formatList(["a", "b", "c"], 2)).toBe('"a", "b" and 1 more');
     expect(formatList(["a"])).toBe('"a"');

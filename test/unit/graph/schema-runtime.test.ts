@@ -47,7 +47,10 @@ describe("the op table against the runtime", () => {
         throw new Error(`${op} ${text}: ${String(error)}`);
       });
       const inferred = outputs.map(({ dtype, shape }) => ({ dtype, shape }));
-      const real = outputs.map((_, index) => ({ dtype: results[`y${index}`]?.dtype, shape: results[`y${index}`]?.shape }));
+      const real = outputs.map((_, index) => ({
+        dtype: results[`y${index}`]?.dtype,
+        shape: results[`y${index}`]?.shape,
+      }));
       expect(real, text).toEqual(inferred);
     }
   });

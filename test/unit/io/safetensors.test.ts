@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import {
   axesKey,
   isMappable,
@@ -37,7 +37,12 @@ function rawFile(bytes: Iterable<number>): string {
   return path;
 }
 
-function entry(start: number, end: number, shape: readonly unknown[] = [(end - start) / 4], dtype: unknown = "F32"): object {
+function entry(
+  start: number,
+  end: number,
+  shape: readonly unknown[] = [(end - start) / 4],
+  dtype: unknown = "F32",
+): object {
   return { dtype, shape, data_offsets: [start, end] };
 }
 
@@ -63,7 +68,7 @@ describe("openSafetensors", () => {
     const error = await refusal(readStored(tensor), "UNSUPPORTED");
     expect(error.message).toBe(
       `${fixture("hand.safetensors")}: tensor "fp8": got element type float8_e4m3; expected one of float64, float32, ` +
-        "float16, bfloat16, int64, int32, uint8, bool, int8, int16, uint16, uint32. " +
+        "float16, bfloat16, int64, int32, int16, int8, uint8, bool, uint16, uint32. " +
         "Convert the tensor to one of these where the file was made.",
     );
   });
@@ -96,7 +101,11 @@ describe("openSafetensors", () => {
       () => handMade('{"a": }'),
       ': header: got "}" at line 1, column 7; expected valid JSON. Correct the text at that place.',
     ],
-    ["a repeated name", () => handMade('{"a":1,"a":1}'), `: header: got the key "a" twice; expected every key once. ${fromHeader}`],
+    [
+      "a repeated name",
+      () => handMade('{"a":1,"a":1}'),
+      `: header: got the key "a" twice; expected every key once. ${fromHeader}`,
+    ],
     [
       "metadata that is not text",
       () => handMade({ __metadata__: { step: 3 } }),
@@ -151,7 +160,7 @@ describe("openSafetensors", () => {
     [
       "a shape whose product overflows",
       () => handMade({ a: entry(0, 0, [2 ** 52, 2 ** 52, 2 ** 52]) }),
-      `: tensor "a": got data_offsets [0, 0], which is 0 bytes; expected 3.6531808678151616e+47 bytes for float32 ` +
+      `: tensor "a": got data_offsets [0, 0], which is 0 bytes; expected 3.6537540933272573e+47 bytes for float32 ` +
         `[4503599627370496, 4503599627370496, 4503599627370496]. ${fromHeader}`,
     ],
   ];
@@ -217,7 +226,11 @@ describe("openSafetensors", () => {
 });
 
 describe("reading parts", () => {
-  const cube = Tensor.of(Float32Array.from({ length: 30 }, (_, i) => i), [5, 3, 2], ["head", "pos", "dModel"]);
+  const cube = Tensor.of(
+    Float32Array.from({ length: 30 }, (_, i) => i),
+    [5, 3, 2],
+    ["head", "pos", "dModel"],
+  );
 
   async function cubeFile(): Promise<StoredTensor> {
     const path = join(folder, `cube-${count++}.safetensors`);
@@ -292,7 +305,15 @@ describe("writeSafetensors", () => {
     const b = Tensor.of(BigInt64Array.of(-(2n ** 63n), 5n), [2]);
     const mask = Tensor.of(Uint8Array.of(1), [1], undefined, "bool");
     await writeSafetensors(first, { a, b, mask }, { metadata: { y: "1", x: "2" } });
-    await writeSafetensors(second, new Map([["mask", mask], ["b", b], ["a", a]]), { metadata: { x: "2", y: "1" } });
+    await writeSafetensors(
+      second,
+      new Map<string, Tensor>([
+        ["mask", mask],
+        ["b", b],
+        ["a", a],
+      ]),
+      { metadata: { x: "2", y: "1" } },
+    );
     expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
     const { tensors, metadata } = await openSafetensors(first);
     expect([...tensors.keys()]).toEqual(["b", "a", "mask"]);
@@ -319,7 +340,7 @@ describe("writeSafetensors", () => {
   it("writes a transposed view in the order that it shows", async () => {
     const path = join(folder, "view.safetensors");
     const matrix = Tensor.of(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3], ["row", "column"]);
-    await writeSafetensors(path, { t: matrix.transpose("column", "row") });
+    await writeSafetensors(path, { t: matrix.transpose(["column", "row"]) });
     const loaded = (await loadSafetensors(path))["t"];
     expect(loaded?.axes).toEqual(["column", "row"]);
     expect([...(loaded?.data ?? [])]).toEqual([1, 4, 2, 5, 3, 6]);
@@ -373,11 +394,20 @@ describe("writeSafetensorsStream", () => {
     const one = [{ name: "w", dtype: "float32" as const, shape: [2] }];
     const where = `write ${path}: tensor "w": got`;
     const rest = "expected exactly 8 bytes of float32. Make the source give what the plan says; nothing was written.";
-    const short = await refusal(writeSafetensorsStream(path, one, () => [Float32Array.of(1)]), "INPUT");
+    const short = await refusal(
+      writeSafetensorsStream(path, one, () => [Float32Array.of(1)]),
+      "INPUT",
+    );
     expect(short.message).toBe(`${where} the end of the source with 4 bytes to go; ${rest}`);
-    const long = await refusal(writeSafetensorsStream(path, one, () => [new Float32Array(3)]), "INPUT");
+    const long = await refusal(
+      writeSafetensorsStream(path, one, () => [new Float32Array(3)]),
+      "INPUT",
+    );
     expect(long.message).toBe(`${where} a Float32Array of 12 bytes with 8 bytes to go; ${rest}`);
-    const other = await refusal(writeSafetensorsStream(path, one, () => [new Float64Array(1)]), "INPUT");
+    const other = await refusal(
+      writeSafetensorsStream(path, one, () => [new Float64Array(1)]),
+      "INPUT",
+    );
     expect(other.message).toBe(`${where} a Float64Array of 8 bytes with 8 bytes to go; ${rest}`);
     expect(readdirSync(inside)).toEqual([]);
   });
@@ -408,10 +438,16 @@ describe("a full disk", () => {
   const mount = join(folder, "tiny-disk");
   mkdirSync(mount);
   const isMounted = tryMount(mount);
+  afterAll(() => {
+    if (isMounted) execFileSync("umount", [mount]);
+  });
 
   it.skipIf(!isMounted)("is refused before writing when the size is known to be too large", async () => {
     const path = join(mount, "a.safetensors");
-    const error = await refusal(writeSafetensors(path, { w: Tensor.of(new Float32Array(100_000), [100_000]) }), "MEMORY");
+    const error = await refusal(
+      writeSafetensors(path, { w: Tensor.of(new Float32Array(100_000), [100_000]) }),
+      "MEMORY",
+    );
     expect(error.message).toMatch(/^write .*a\.safetensors: got .* free on the disk; expected room for 400 kB\./);
     expect(error.fix).toBe("Nothing was written; free some space or choose another folder.");
     expect(readdirSync(mount)).toEqual([]);
@@ -430,10 +466,6 @@ describe("a full disk", () => {
         "Nothing was left behind; free some space or choose another folder.",
     );
     expect(readdirSync(mount)).toEqual(["other"]);
-  });
-
-  it.skipIf(!isMounted)("unmounts", () => {
-    execFileSync("umount", [mount]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readAsFloat32 } from "../../../src/io/index.js";
+import { readAsFloat32, type StoredTensor } from "../../../src/io/index.js";
 import { describeCheckpoint, listCheckpointFiles, openCheckpoint } from "../../../src/model/checkpoint/index.js";
 import {
   bfloat16Folder,
@@ -13,6 +13,11 @@ import {
   tinyFolder,
   writeTensors,
 } from "./helpers.js";
+
+async function valuesOf(tensors: ReadonlyMap<string, StoredTensor>, name: string): Promise<unknown> {
+  const stored = tensors.get(name);
+  return stored === undefined ? undefined : (await readAsFloat32(stored)).data;
+}
 
 const stories = dataFolder("stories260k/hf");
 const routing = dataFolder("routing-toy");
@@ -71,20 +76,25 @@ describe("openCheckpoint on folders", () => {
     expect([tensors.size, format, prepared]).toEqual([47, "huggingface", undefined]);
   });
 
-  it.skipIf(routing === undefined)(
-    "maps a TransformerLens .pt file to the same values as its safetensors",
-    async () => {
-      const folder = await freshFolder();
-      for (const name of ["config.json", "model.pt"]) await copyFile(join(routing ?? "", name), join(folder, name));
-      const torch = await openCheckpoint(folder, { cacheFolder: join(folder, "cache") });
-      const reference = await openCheckpoint(routing ?? "");
-      expect(torch.format).toBe("transformer-lens");
-      for (const [name, stored] of reference.tensors) {
-        const other = torch.tensors.get(name);
-        expect(other && (await readAsFloat32(other)).data).toEqual((await readAsFloat32(stored)).data);
-      }
-    },
-  );
+  it.skipIf(routing === undefined)("maps a .pt file beside a TransformerLens configuration", async () => {
+    const folder = await freshFolder();
+    for (const name of ["config.json", "model.pt"]) await copyFile(join(routing ?? "", name), join(folder, name));
+    const torch = await openCheckpoint(folder);
+    expect([torch.format, torch.prepared]).toEqual(["transformer-lens", undefined]);
+    const reference = await openCheckpoint(routing ?? "");
+    expect(await valuesOf(torch.tensors, "pos")).toEqual(await valuesOf(reference.tensors, "pos_embed.W_pos"));
+    expect(await valuesOf(torch.tensors, "ln_f.weight")).toEqual(await valuesOf(reference.tensors, "ln_final.w"));
+  });
+
+  it("prepares a transposed tensor of a pytorch_model.bin", async () => {
+    const folder = await textFolder({ "config.json": '{"model_type":"gpt2"}' });
+    await copyFile(new URL("./transposed.bin", import.meta.url), join(folder, "pytorch_model.bin"));
+    const { tensors, prepared } = await openCheckpoint(folder, { cacheFolder: folder, logger: silentLogger() });
+    expect(prepared?.path.startsWith(join(folder, "prepared"))).toBe(true);
+    expect(tensors.get("w")?.shape).toEqual([3, 2]);
+    expect(await valuesOf(tensors, "w")).toEqual(Float32Array.of(0, 3, 1, 4, 2, 5));
+    expect(await valuesOf(tensors, "v")).toEqual(Float32Array.of(0.5, -2));
+  });
 });
 
 describe("the embedded model", () => {

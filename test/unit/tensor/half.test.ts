@@ -37,7 +37,9 @@ describe("float16", () => {
     const isNaNBits = (bits: number): boolean => Number.isNaN(float16Value(bits));
     expect([...allBits.filter((bits) => !isNaNBits(bits) && back[bits] !== bits)]).toEqual([]);
     expect([...allBits.filter((bits) => isNaNBits(bits) && !isNaNBits(back[bits] ?? 0))]).toEqual([]);
-    expect([...allBits.filter((bits) => isNaNBits(bits) && (bits & 0x8000) !== ((back[bits] ?? 0) & 0x8000))]).toEqual([]);
+    expect([...allBits.filter((bits) => isNaNBits(bits) && (bits & 0x8000) !== ((back[bits] ?? 0) & 0x8000))]).toEqual(
+      [],
+    );
   });
 
   it("rounds midpoints between neighbours to the even one, and numbers beside them to the nearest", () => {
@@ -55,7 +57,18 @@ describe("float16", () => {
   });
 
   it("keeps zeros with their signs, overflows to infinity from 65520, and rounds tiny numbers to zero", () => {
-    const values = Float32Array.of(0, -0, 65_504, 65_519.996, 65_520, Infinity, -1e30, 2 ** -25, 2 ** -25 * 1.0001, 1e-40);
+    const values = Float32Array.of(
+      0,
+      -0,
+      65_504,
+      65_519.996,
+      65_520,
+      Infinity,
+      -1e30,
+      2 ** -25,
+      2 ** -25 * 1.0001,
+      1e-40,
+    );
     const expected = [0, 0x8000, 0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0, 1, 0];
     expect([...toFloat16(values)]).toEqual(expected);
     expect([...toFloat16(Float64Array.from(values))]).toEqual(expected);

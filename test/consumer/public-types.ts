@@ -1,0 +1,109 @@
+/** Walks every exported type of the package with TypeScript 5.0.4 and reports what notebook users must not meet. */
+import { dirname, join } from "node:path";
+import ts from "@tslab/typescript-for-tslab";
+import { compile, root } from "./cell-compiler.js";
+
+/** Globals of Node's or the browser's declarations that are web standards and exist wherever notebooks run. */
+const allowedGlobals = new Set(["AbortSignal", "Symbol", "SymbolConstructor"]);
+
+interface Walk {
+  readonly checker: ts.TypeChecker;
+  /** Folder of the declarations that are ours. */
+  readonly own: string;
+  readonly seen: Set<ts.Type>;
+  readonly problems: string[];
+}
+
+/** Returns the problems of the package's public types, each with the path on which it is met. */
+export function findProblems(): readonly string[] {
+  return problemsOf(compile('export * from "limpid";', true), join(root, "dist"));
+}
+
+/** Returns the problems of the types that a declaration file in memory exports. */
+export function findProblemsIn(declarations: string): readonly string[] {
+  const path = join(root, "notebooks", "__probe__.d.ts");
+  return problemsOf(compile('export * from "./__probe__";', true, new Map([[path, declarations]])), dirname(path));
+}
+
+function problemsOf(program: ts.Program, own: string): readonly string[] {
+  const checker = program.getTypeChecker();
+  const main = program.getSourceFile(join(root, "notebooks", "__cells__.ts"));
+  const module = main && checker.getSymbolAtLocation(main);
+  const exports = module ? checker.getExportsOfModule(module) : [];
+  const walk: Walk = { checker, own, seen: new Set(), problems: exports.length === 0 ? ["nothing is exported"] : [] };
+  for (const symbol of exports) visitSymbol(walk, symbol, symbol.name);
+  return walk.problems;
+}
+
+function visitSymbol(walk: Walk, exported: ts.Symbol, path: string): void {
+  const { checker } = walk;
+  const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+  if (symbol.flags & ts.SymbolFlags.ValueModule) {
+    for (const member of checker.getExportsOfModule(symbol)) visitSymbol(walk, member, `${path}.${member.name}`);
+    return;
+  }
+  const declaration = symbol.declarations?.[0];
+  if (symbol.flags & ts.SymbolFlags.Value && declaration) visit(walk, checker.getTypeOfSymbolAtLocation(symbol, declaration), path);
+  if (symbol.flags & ts.SymbolFlags.Type) visit(walk, checker.getDeclaredTypeOfSymbol(symbol), path);
+}
+
+function visit(walk: Walk, type: ts.Type, path: string): void {
+  if (type.flags & ts.TypeFlags.Any) {
+    walk.problems.push(`${path}: any`);
+    return;
+  }
+  if (walk.seen.has(type)) return;
+  walk.seen.add(type);
+  for (const argument of type.aliasTypeArguments ?? []) visit(walk, argument, `${path}<>`);
+  if (type.isUnionOrIntersection()) {
+    for (const part of type.types) visit(walk, part, path);
+    return;
+  }
+  if (type.flags & ts.TypeFlags.TypeParameter) visitConstraint(walk, type, path);
+  if (type.flags & ts.TypeFlags.Object) visitObject(walk, type as ts.ObjectType, path);
+}
+
+function visitConstraint(walk: Walk, type: ts.Type, path: string): void {
+  const constraint = walk.checker.getBaseConstraintOfType(type);
+  if (constraint && constraint !== type) visit(walk, constraint, `${path} extends`);
+}
+
+function visitObject(walk: Walk, type: ts.ObjectType, path: string): void {
+  if (type.objectFlags & ts.ObjectFlags.Reference) {
+    for (const argument of walk.checker.getTypeArguments(type as ts.TypeReference)) visit(walk, argument, `${path}<>`);
+  }
+  const origin = originOf(walk, type);
+  if (origin === "foreign") walk.problems.push(`${path}: ${walk.checker.typeToString(type)}, declared by another package`);
+  if (origin !== "own") return;
+  for (const property of walk.checker.getPropertiesOfType(type)) visitProperty(walk, property, path);
+  for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) visitSignature(walk, signature, path);
+  for (const info of walk.checker.getIndexInfosOfType(type)) visit(walk, info.type, `${path}[]`);
+}
+
+/** Ours, the language's own library, or somebody else's (Node's types, onnxruntime's, protobuf's). */
+function originOf(walk: Walk, type: ts.Type): "foreign" | "library" | "own" {
+  const symbol = type.aliasSymbol ?? type.getSymbol();
+  const files = symbol?.declarations?.map((declaration) => declaration.getSourceFile().fileName) ?? [];
+  if (files.length === 0 || files.some((file) => file.startsWith(`${walk.own}/`))) return "own";
+  if (files.some((file) => /\/lib\.[\w.]+\.d\.ts$/.test(file))) return "library";
+  return allowedGlobals.has(symbol?.name ?? "") ? "library" : "foreign";
+}
+
+function visitProperty(walk: Walk, property: ts.Symbol, path: string): void {
+  const declaration = property.valueDeclaration ?? property.declarations?.[0];
+  // Inherited from the language's library (`Error.stack`), or not part of the public face.
+  if (declaration && !declaration.getSourceFile().fileName.startsWith(`${walk.own}/`)) return;
+  if (declaration && ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Private) return;
+  const place = declaration ?? property.declarations?.[0];
+  if (place === undefined || /^(#|__#)/.test(property.name)) return;
+  visit(walk, walk.checker.getTypeOfSymbolAtLocation(property, place), `${path}.${property.name}`);
+}
+
+function visitSignature(walk: Walk, signature: ts.Signature, path: string): void {
+  for (const parameter of signature.parameters) {
+    const declaration = parameter.valueDeclaration;
+    if (declaration) visit(walk, walk.checker.getTypeOfSymbolAtLocation(parameter, declaration), `${path}(${parameter.name})`);
+  }
+  for (const parameter of signature.typeParameters ?? []) visit(walk, parameter, `${path}<${parameter.symbol.name}>`);
+  visit(walk, signature.getReturnType(), `${path}()`);
+}
