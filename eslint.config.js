@@ -6,7 +6,12 @@ import tseslint from "typescript-eslint";
 const weightName = "^[Wb]_[A-Za-z]+$";
 
 const naming = [
-  { selector: "default", format: ["camelCase"], leadingUnderscore: "allow", filter: { regex: weightName, match: false } },
+  {
+    selector: "default",
+    format: ["camelCase"],
+    leadingUnderscore: "allow",
+    filter: { regex: weightName, match: false },
+  },
   { selector: "variable", modifiers: ["destructured"], format: null },
   { selector: "typeLike", format: ["PascalCase"] },
   { selector: "import", format: null },

@@ -12,7 +12,7 @@ import { ensureBuilt } from "./lib/build.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { ensureJupyter, executeNotebook } from "./lib/jupyter.mjs";
 import { writeNotebookPage } from "./lib/notebook-page.mjs";
-import { root, runScript, since, Stop } from "./lib/process.mjs";
+import { root, runScript, Stop, since } from "./lib/process.mjs";
 
 const candidates = ["notebooks/01-first-look.ipynb", "notebooks/00-five-questions.ipynb"];
 const pagePath = join(root, "out", "first-look.html");
@@ -46,8 +46,14 @@ function printFindings(cells) {
 
 /** Returns the first lines of the cells that failed, and whether all of them are only not built yet. */
 function failuresOf(cells) {
-  const texts = cells.map((cell) => [cell, textOf(cell, "stderr")]).filter(([, text]) => /Error|^\d+:\d+ - /m.test(text));
-  return texts.map(([cell, text]) => ({ count: cell.execution_count, line: text.split("\n")[0], isUnbuilt: /^NotBuiltError/.test(text) }));
+  const texts = cells
+    .map((cell) => [cell, textOf(cell, "stderr")])
+    .filter(([, text]) => /Error|^\d+:\d+ - /m.test(text));
+  return texts.map(([cell, text]) => ({
+    count: cell.execution_count,
+    line: text.split("\n")[0],
+    isUnbuilt: /^NotBuiltError/.test(text),
+  }));
 }
 
 async function main() {

@@ -9,7 +9,7 @@ import { build } from "./lib/build.mjs";
 import { runChecks } from "./lib/checks.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { ensureJupyter } from "./lib/jupyter.mjs";
-import { root, run, since, Stop } from "./lib/process.mjs";
+import { root, run, Stop, since } from "./lib/process.mjs";
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
@@ -24,7 +24,9 @@ async function step(name, action) {
     failure = error.message;
   }
   counts[failure === undefined ? "passed" : "failed"] += 1;
-  process.stdout.write(`${failure === undefined ? "ok  " : "FAIL"} ${name} (${since(start)})\n${failure ? `${failure}\n` : ""}`);
+  process.stdout.write(
+    `${failure === undefined ? "ok  " : "FAIL"} ${name} (${since(start)})\n${failure ? `${failure}\n` : ""}`,
+  );
   return failure === undefined;
 }
 
@@ -44,7 +46,9 @@ async function runTests() {
     return;
   }
   const results = JSON.parse(readFileSync(report, "utf8"));
-  const broken = results.testResults.filter((file) => file.status === "failed" && !file.assertionResults.some((t) => t.status === "failed"));
+  const broken = results.testResults.filter(
+    (file) => file.status === "failed" && !file.assertionResults.some((t) => t.status === "failed"),
+  );
   counts.passed += results.numPassedTests;
   counts.failed += results.numFailedTests + broken.length;
   counts.skipped += results.numPendingTests + results.numTodoTests;

@@ -1,6 +1,16 @@
 /** Compiles src/ to dist/ and lets the checkout import itself by name. */
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { root, run, Stop } from "./process.mjs";
 
@@ -50,7 +60,8 @@ export async function ensureBuilt() {
  */
 export function linkSelf() {
   const link = join(root, "node_modules", "limpid");
-  if (lstatSync(link, { throwIfNoEntry: false }) === undefined) symlinkSync(process.platform === "win32" ? root : "..", link, "junction");
+  if (lstatSync(link, { throwIfNoEntry: false }) === undefined)
+    symlinkSync(process.platform === "win32" ? root : "..", link, "junction");
   const bin = join(root, "node_modules", ".bin", "limpid");
   if (process.platform === "win32" || lstatSync(bin, { throwIfNoEntry: false }) !== undefined) return;
   mkdirSync(join(root, "node_modules", ".bin"), { recursive: true });

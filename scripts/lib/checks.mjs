@@ -1,6 +1,7 @@
 /** The checks that need no test runner: each is one command that must succeed. */
-import { performance } from "node:perf_hooks";
+
 import { join } from "node:path";
+import { performance } from "node:perf_hooks";
 import { root, run, since } from "./process.mjs";
 
 /** Returns the command that runs a development tool through Node, without a shell. */
@@ -12,7 +13,14 @@ function tool(path, ...args) {
 const checks = {
   format: tool("@biomejs/biome/bin/biome", "check", "--linter-enabled=false", "--max-diagnostics=20", "."),
   types: tool("typescript/bin/tsc", "-p", "tsconfig.json"),
-  layers: tool("dependency-cruiser/bin/dependency-cruise.mjs", "src", "--config", ".dependency-cruiser.cjs", "--output-type", "err"),
+  layers: tool(
+    "dependency-cruiser/bin/dependency-cruise.mjs",
+    "src",
+    "--config",
+    ".dependency-cruiser.cjs",
+    "--output-type",
+    "err",
+  ),
   lint: tool("eslint/bin/eslint.js", ".", "--max-warnings", "0"),
   "dead code": tool("knip/bin/knip.js", "--no-progress"),
   "package (publint)": tool("publint/src/cli.js", "--strict"),

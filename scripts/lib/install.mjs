@@ -11,7 +11,8 @@ export function staleReason(folder = root) {
   const found = packagesOf(installed);
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === "" || entry.optional || entry.devOptional || entry.link) continue;
-    if (found[path]?.version !== entry.version) return `${path} is ${found[path]?.version ?? "missing"}, not ${entry.version}`;
+    if (found[path]?.version !== entry.version)
+      return `${path} is ${found[path]?.version ?? "missing"}, not ${entry.version}`;
   }
   return undefined;
 }

@@ -30,7 +30,10 @@ export async function ensureJupyter() {
   const canApt = existsSync("/etc/debian_version") && hasCommand("apt-get");
   const isRoot = process.getuid?.() === 0;
   if (!canApt) throw new Stop(advice);
-  if (!isRoot && !(await agrees(`Jupyter is missing. Install it with sudo apt-get install ${debianPackages.join(" ")}?`))) {
+  if (
+    !isRoot &&
+    !(await agrees(`Jupyter is missing. Install it with sudo apt-get install ${debianPackages.join(" ")}?`))
+  ) {
     throw new Stop(advice);
   }
   await installByApt(isRoot ? [] : ["sudo"]);
@@ -47,7 +50,8 @@ async function installByApt(prefix) {
   if (first.code === 0) return;
   const update = await apt(["update"]);
   const second = update.code === 0 ? await apt(aptInstall) : update;
-  if (second.code !== 0) throw new Stop(`apt-get failed:\n${second.output.trim().split("\n").slice(-8).join("\n")}\n\n${advice}`);
+  if (second.code !== 0)
+    throw new Stop(`apt-get failed:\n${second.output.trim().split("\n").slice(-8).join("\n")}\n\n${advice}`);
 }
 
 async function agrees(question) {
@@ -63,7 +67,10 @@ export async function withJupyterEnv(body) {
   const scratch = mkdtempSync(join(tmpdir(), "limpid-jupyter-"));
   try {
     const folders = Object.fromEntries(
-      ["JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"].map((name) => [name, join(scratch, name)]),
+      ["JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"].map((name) => [
+        name,
+        join(scratch, name),
+      ]),
     );
     for (const folder of Object.values(folders)) mkdirSync(folder);
     return await body({ ...folders, JUPYTER_PATH: join(root, "jupyter"), JUPYTER_NO_CONFIG: "1" });
@@ -77,8 +84,10 @@ export async function withJupyterEnv(body) {
  *
  * Returns nbconvert's exit code and output; with `allowErrors`, failing cells do not stop the rest.
  */
-export function executeNotebook(source, target, { allowErrors = false, timeoutS = 600 } = {}) {
+export function executeNotebook(source, target, { allowErrors = false, timeoutS = 600, env: extra = {} } = {}) {
   const errors = allowErrors ? ["--allow-errors"] : [];
   const options = ["--to", "notebook", "--execute", `--ExecutePreprocessor.timeout=${timeoutS}`, ...errors];
-  return withJupyterEnv((env) => run("jupyter", ["nbconvert", ...options, "--output", target, source], { env }));
+  return withJupyterEnv((env) =>
+    run("jupyter", ["nbconvert", ...options, "--output", target, source], { env: { ...env, ...extra } }),
+  );
 }

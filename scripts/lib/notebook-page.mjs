@@ -1,7 +1,7 @@
 /** Turns an executed notebook into one HTML page that needs no network and no script. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { run, Stop } from "./process.mjs";
 import { withJupyterEnv } from "./jupyter.mjs";
+import { run, Stop } from "./process.mjs";
 
 const style = `
 body{margin:0;background:#fff;color:#1b1f24;font:16px/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
@@ -19,7 +19,8 @@ table{border-collapse:collapse}th,td{padding:4px 12px;border-bottom:1px solid #d
 `;
 
 /** Elements and attributes that would make a browser fetch something. */
-const fetching = /<(?:script|link|iframe|object|embed)\b[^>]*>|\b(?:src|srcset|poster)\s*=\s*["']?\s*(?:https?:)?\/\/|url\(\s*["']?(?:https?:)?\/\/|@import/i;
+const fetching =
+  /<(?:script|link|iframe|object|embed)\b[^>]*>|\b(?:src|srcset|poster)\s*=\s*["']?\s*(?:https?:)?\/\/|url\(\s*["']?(?:https?:)?\/\/|@import/i;
 
 /** Writes `notebook` as one self-contained page to `target`. */
 export async function writeNotebookPage(notebook, target, title) {
@@ -34,7 +35,9 @@ export async function writeNotebookPage(notebook, target, title) {
 /** nbconvert logs to stderr; only its stdout is the page. */
 async function convert(command, args, env) {
   const scratch = `${env.JUPYTER_DATA_DIR}/page`;
-  const { code, output } = await run(command, [...args.filter((arg) => arg !== "--stdout"), "--output", scratch], { env });
+  const { code, output } = await run(command, [...args.filter((arg) => arg !== "--stdout"), "--output", scratch], {
+    env,
+  });
   if (code !== 0) throw new Stop(`jupyter nbconvert failed:\n${output.trim().split("\n").slice(-12).join("\n")}`);
   return readFileSync(`${scratch}.html`, "utf8");
 }

@@ -60,7 +60,7 @@ def load_model(path=CHECKPOINT):
     return model, state["step"]
 
 
-def train(steps, minutes, threads, save_every=200):
+def train(steps, minutes, threads, save_every=100):
     """Trains until `steps` or `minutes` in all, whichever comes first, from the checkpoint if there is one."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

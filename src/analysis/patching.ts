@@ -5,7 +5,17 @@ import type { View } from "../viz/index.js";
 import type { Metric } from "./metric.js";
 
 /** A kind of hook point to sweep, by its short name; each is patched by position, or by head where it has heads. */
-export type PatchSite = "attn_out" | "k" | "mlp_out" | "pattern" | "q" | "resid_mid" | "resid_post" | "resid_pre" | "v" | "z";
+export type PatchSite =
+  | "attn_out"
+  | "k"
+  | "mlp_out"
+  | "pattern"
+  | "q"
+  | "resid_mid"
+  | "resid_post"
+  | "resid_pre"
+  | "v"
+  | "z";
 
 /** Options of {@link Patching.sweep}. */
 export interface SweepOptions extends LongCallOptions {

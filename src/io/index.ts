@@ -25,6 +25,7 @@ export type {
   PickleTensor,
   PickleValue,
 } from "./pickle-values.js";
+export { isPickleDict, isPickleList, isPickleObject } from "./pickle-values.js";
 export {
   readAsFloat32,
   readStored,

@@ -1,10 +1,15 @@
 /** A cursor over the bytes of a pickle, and the errors of one. */
 import { FormatError } from "../core/index.js";
 
-/** The pickle ends before its STOP; a caller that holds only the start of a file can read more and try again. */
-export class TruncatedPickleError extends FormatError {}
+/** The `cause` of the error of a pickle that ends before its STOP; see {@link isTruncatedPickle}. */
+class EndOfPickle extends Error {}
 
-/** Reads a pickle's bytes in order; every read past the end is a {@link TruncatedPickleError}. */
+/** Tells whether an error says that a pickle ends too soon; who holds only the start of a file can read more and retry. */
+export function isTruncatedPickle(error: unknown): boolean {
+  return error instanceof FormatError && error.cause instanceof EndOfPickle;
+}
+
+/** Reads a pickle's bytes in order; every read past the end is an error that {@link isTruncatedPickle} knows. */
 export class PickleReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -77,13 +82,14 @@ export class PickleReader {
     return start;
   }
 
-  #truncated(): TruncatedPickleError {
-    return new TruncatedPickleError({
+  #truncated(): FormatError {
+    const parts = {
       where: this.#where,
       got: `a pickle that ends at byte ${this.#bytes.length}, before its STOP`,
       expected: "a whole pickle",
       fix: "The file is truncated; get it again.",
-    });
+    };
+    return new FormatError(parts, { cause: new EndOfPickle() });
   }
 }
 

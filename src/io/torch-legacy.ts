@@ -6,7 +6,7 @@ import { FormatError, UnsupportedError } from "../core/index.js";
 import type { ReadableFile } from "./files.js";
 import { type Unpickled, unpickle } from "./pickle.js";
 import type { InertOptions } from "./pickle-file.js";
-import { damagedPickle, TruncatedPickleError } from "./pickle-reader.js";
+import { damagedPickle, isTruncatedPickle } from "./pickle-reader.js";
 import { storageDType, torchGlobals } from "./pickle-torch.js";
 import { isPickleDict, isPickleList, type PickleStorage, type PickleValue } from "./pickle-values.js";
 import { bitsOf, type StoredDType } from "./stored.js";
@@ -34,7 +34,7 @@ export async function readLegacy(file: ReadableFile, start: Uint8Array, options:
     places.set(key, place);
     offset = place.offset + place.length;
   }
-  return unpickleValue(head, file.path, options, (key) => places.get(key) ?? { offset: 0, length: 0 });
+  return readValue(head, file.path, options, (key) => places.get(key) ?? { offset: 0, length: 0 }).value;
 }
 
 interface LegacyHead {
@@ -54,7 +54,7 @@ async function readPickles(file: ReadableFile, options: InertOptions): Promise<L
     try {
       return parsePickles(bytes, file.path, options);
     } catch (error) {
-      if (!(error instanceof TruncatedPickleError) || length >= file.size) throw error;
+      if (!isTruncatedPickle(error) || length >= file.size) throw error;
     }
   }
 }
@@ -74,15 +74,6 @@ function parsePickles(bytes: Uint8Array, path: string, options: InertOptions): L
   });
   const keys = unpickle(bytes, { where: path, start: value.end });
   return { ...head, end: keys.end, keys: keyList(keys.value, path) };
-}
-
-function unpickleValue(
-  head: LegacyHead,
-  path: string,
-  options: InertOptions,
-  locate: (key: string, dtype: StoredDType) => StoragePlace,
-): PickleValue {
-  return readValue(head, path, options, locate).value;
 }
 
 function readValue(

@@ -38,7 +38,7 @@ function tslabDisplay(host: object): Display | undefined {
 
 function denoDisplay(host: object): Display | undefined {
   const display = property(property(Reflect.get(host, "Deno"), "jupyter"), "display");
-  if (typeof display !== "function") return undefined;
+  if (!isDenoDisplay(display)) return undefined;
   return async (bundle) => {
     await display(bundle, { raw: true });
   };
@@ -46,6 +46,10 @@ function denoDisplay(host: object): Display | undefined {
 
 function isTslabGlobal(value: unknown): value is TslabGlobal {
   return typeof property(value, "require") === "function";
+}
+
+function isDenoDisplay(value: unknown): value is (bundle: DisplayBundle, options: object) => unknown {
+  return typeof value === "function";
 }
 
 function isWriter(value: unknown): value is WriteDisplayData {

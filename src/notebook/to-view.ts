@@ -83,6 +83,6 @@ function isObject(value: unknown): value is object {
 }
 
 function describe(value: unknown): string {
-  if (!isObject(value)) return value === undefined ? "undefined" : `${typeof value} ${String(value)}`;
+  if (!isObject(value)) return value === undefined || value === null ? String(value) : `a ${typeof value}`;
   return `an object of class ${value.constructor?.name ?? "Object"}`;
 }

@@ -12,11 +12,31 @@ export function copyTensor(tensor: RawTensor): RawTensor {
   return { dtype: tensor.dtype, shape: [...tensor.shape], data: tensor.data.slice() };
 }
 
-/** Takes the tensor's buffer away from its owner, or copies where the buffer holds more than the tensor. */
+/**
+ * Takes the tensor's buffer away from its owner.
+ *
+ * Copies where that cannot be: the buffer holds more than the tensor, is shared, or belongs to WebAssembly.
+ */
 export function detachTensor(tensor: RawTensor): RawTensor {
   const { dtype, shape, data } = tensor;
   if (!fillsBuffer(data)) return copyTensor(tensor);
-  return { dtype, shape: [...shape], data: structuredClone(data, { transfer: [data.buffer] }) };
+  try {
+    return { dtype, shape: [...shape], data: structuredClone(data, { transfer: [data.buffer] }) };
+  } catch {
+    return copyTensor(tensor);
+  }
+}
+
+/** Copies tensors, or takes their buffers away; a buffer that several tensors use is copied. */
+export function takeTensors(
+  tensors: Readonly<Record<string, RawTensor>>,
+  transfer: boolean,
+): Record<string, RawTensor> {
+  const uses = new Map<unknown, number>();
+  for (const { data } of Object.values(tensors)) uses.set(data.buffer, (uses.get(data.buffer) ?? 0) + 1);
+  const take = (tensor: RawTensor): RawTensor =>
+    transfer && uses.get(tensor.data.buffer) === 1 ? detachTensor(tensor) : copyTensor(tensor);
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, take(tensor)]));
 }
 
 /** Returns the distinct buffers of tensors, for a transfer list. */

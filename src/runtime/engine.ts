@@ -1,14 +1,13 @@
 /** The engine: compiles programs once, runs them one after the other in a worker thread. */
-import { GraphError, InputError, throwIfAborted } from "../core/index.js";
-import { encode, fingerprint, type Graph, type Value } from "../graph/index.js";
-import { copyTensor, detachTensor } from "./buffers.js";
-import { sessionBytes, workingBytes } from "./estimate.js";
+import { formatBytes, GraphError, InputError, inspectSymbol, throwIfAborted } from "../core/index.js";
+import type { Value } from "../graph/index.js";
+import { copyTensor, detachTensor, takeTensors } from "./buffers.js";
 import { closedDuring, closedError, failureError } from "./failures.js";
 import { type BoundInput, bindSizes, checkFeeds, checkTensor, type Sizes } from "./feeds.js";
 import { JobQueue } from "./job-queue.js";
 import { type ProgramPlan, planProgram } from "./plan.js";
-import type { DoneReply, FailedReply, Job, ResidentShape, SegmentJob, SessionSource } from "./protocol.js";
-import { SessionCache, type SessionEntry } from "./session-cache.js";
+import type { DoneReply, FailedReply, Job, ResidentShape } from "./protocol.js";
+import { Sessions, type Staged } from "./sessions.js";
 import { physicalCores } from "./threads.js";
 import type {
   EngineOptions,
@@ -20,23 +19,9 @@ import type {
   RawTensor,
   RunOptions,
 } from "./types.js";
-import { fileStates, mapWeights, weightFiles } from "./weights.js";
 import { WorkerLink } from "./worker-link.js";
 
 const defaultSessionCacheBytes = 1 << 30;
-
-/** A segment on its way to the worker. */
-interface Staged {
-  readonly entry: SessionEntry;
-  readonly job: SegmentJob;
-  readonly isNew: boolean;
-}
-
-/** What is known about a graph for as long as it lives. */
-interface GraphFacts {
-  readonly files: readonly string[];
-  fingerprint?: string;
-}
 
 /**
  * Runs programs in one worker thread, so that the calling thread never freezes.
@@ -48,11 +33,10 @@ interface GraphFacts {
 export class Engine {
   readonly #threads: number;
   readonly #provider: Provider;
-  readonly #cache: SessionCache;
+  readonly #sessions: Sessions;
   readonly #queue = new JobQueue();
-  readonly #facts = new WeakMap<Graph, GraphFacts>();
   readonly #resident = new Map<string, ResidentShape>();
-  readonly #totals = { hits: 0, misses: 0, evictions: 0, encodeMs: 0, createMs: 0, runMs: 0, runs: 0 };
+  readonly #totals = { createMs: 0, runMs: 0, runs: 0 };
   #link: WorkerLink | undefined;
   #startMs = 0;
   #lastId = 0;
@@ -61,7 +45,7 @@ export class Engine {
   private constructor(options: EngineOptions) {
     this.#threads = options.threads ?? physicalCores();
     this.#provider = options.provider ?? "cpu";
-    this.#cache = new SessionCache(options.sessionCacheBytes ?? defaultSessionCacheBytes);
+    this.#sessions = new Sessions(options.sessionCacheBytes ?? defaultSessionCacheBytes);
   }
 
   /**
@@ -97,14 +81,15 @@ export class Engine {
     return this.#queue.add(
       where,
       async () => {
-        const encodedBefore = this.#totals.encodeMs;
-        const staged = await this.#stage(plan);
+        const encodedBefore = this.#sessions.stats().encodeMs;
+        const staged = await this.#sessions.stage(plan);
+        const encodeMs = this.#sessions.stats().encodeMs - encodedBefore;
         const reply = await this.#runJob(where, { plan, staged, feeds: {}, compileOnly: true }, options);
-        this.#evict();
+        this.#link?.release(this.#sessions.evict());
         return {
-          sessions: new Set(staged.map(({ entry }) => entry.id)).size,
+          sessions: staged.length,
           created: reply.cost.created.length,
-          encodeMs: this.#totals.encodeMs - encodedBefore,
+          encodeMs,
           createMs: reply.cost.createMs,
         };
       },
@@ -127,8 +112,7 @@ export class Engine {
     const plan = planProgram(program);
     checkFeeds(where, plan.fed, feeds);
     bindSizes(where, boundInputs(plan.fed, feeds));
-    const take = options.transfer === true ? detachTensor : copyTensor;
-    const owned = Object.fromEntries(Object.entries(feeds).map(([name, feed]) => [name, take(feed)]));
+    const owned = takeTensors(feeds, options.transfer === true);
     return this.#queue.add(where, () => this.#execute(plan, owned, options), options.signal);
   }
 
@@ -180,8 +164,7 @@ export class Engine {
     for (const { bytes } of this.#resident.values()) residentBytes += bytes;
     return {
       ...this.#totals,
-      sessions: this.#cache.size,
-      bytes: this.#cache.bytes,
+      ...this.#sessions.stats(),
       residentBytes,
       pending: this.#queue.pending,
       startMs: this.#link?.startMs ?? this.#startMs,
@@ -203,6 +186,13 @@ export class Engine {
     return this.close();
   }
 
+  /** Shows provider, threads and sessions in one line. */
+  [inspectSymbol](): string {
+    const { sessions, bytes } = this.#sessions.stats();
+    const state = this.#closing === undefined ? `${sessions} sessions, ${formatBytes(bytes)}` : "closed";
+    return `Engine(${this.#provider}, ${this.#threads} threads, ${state})`;
+  }
+
   async #shutDown(): Promise<void> {
     this.#queue.rejectWaiting(closedDuring("engine"));
     await this.#link?.close();
@@ -211,16 +201,15 @@ export class Engine {
   async #execute(plan: ProgramPlan, feeds: Feeds, options: RunOptions): Promise<Readonly<Record<string, RawTensor>>> {
     const where = "engine.run";
     const sizes = this.#bindAll(where, plan, feeds);
-    const staged = await this.#stage(plan);
+    const staged = await this.#sessions.stage(plan);
     try {
       const reply = await this.#runJob(where, { plan, staged, feeds, compileOnly: false }, options);
-      throwIfAborted(options.signal, where);
       this.#remember(reply);
       return Object.fromEntries(reply.outputs);
     } finally {
       this.#totals.runs++;
-      this.#measure(plan, staged, sizes);
-      this.#evict();
+      this.#sessions.measure(staged, sizes);
+      this.#link?.release(this.#sessions.evict());
     }
   }
 
@@ -237,48 +226,6 @@ export class Engine {
       bound.push({ input, tensor });
     }
     return bindSizes(where, bound);
-  }
-
-  async #stage(plan: ProgramPlan): Promise<readonly Staged[]> {
-    const staged: Staged[] = [];
-    for (const [index, segment] of plan.segments.entries()) {
-      const { inputs, outputs, drop } = segment;
-      const key = this.#keyOf(plan.program, segment.graph, index);
-      const entry = this.#cache.use(key);
-      if (entry !== undefined) {
-        this.#totals.hits++;
-        staged.push({ entry, job: { session: entry.id, inputs, outputs, drop }, isNew: false });
-        continue;
-      }
-      this.#totals.misses++;
-      const { source, baseBytes } = await this.#encode(segment.graph, plan.program.prepack === true);
-      const added: SessionEntry = { id: this.#nextId(), key, baseBytes, workingBytes: 0 };
-      staged.push({ entry: added, job: { session: added.id, source, inputs, outputs, drop }, isNew: true });
-    }
-    return staged;
-  }
-
-  async #encode(graph: Graph, prepack: boolean): Promise<{ source: SessionSource; baseBytes: number }> {
-    const begin = performance.now();
-    const mapped = await mapWeights(graph);
-    const { folder } = mapped;
-    const bytes = encode(mapped.graph, folder === undefined ? {} : { folder });
-    const model = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
-    this.#totals.encodeMs += performance.now() - begin;
-    const baseBytes = sessionBytes(graph, model.byteLength, prepack ? mapped.fileBytes : 0);
-    return { source: { model, prepack, ...(folder === undefined ? {} : { folder }) }, baseBytes };
-  }
-
-  /** Two graphs with one key share a session: same content, same weight files, same preparation. */
-  #keyOf(program: Program, graph: Graph, index: number): string {
-    let facts = this.#facts.get(graph);
-    if (facts === undefined) {
-      facts = { files: weightFiles(graph) };
-      this.#facts.set(graph, facts);
-    }
-    const content =
-      program.key === undefined ? (facts.fingerprint ??= fingerprint(graph)) : `${program.key}#${index}`;
-    return `${content}|${program.prepack === true ? "prepacked" : "mapped"}|${fileStates(facts.files)}`;
   }
 
   async #runJob(where: string, work: Work, options: RunOptions): Promise<DoneReply> {
@@ -302,6 +249,7 @@ export class Engine {
   async #send(where: string, job: Job, about: About = { staged: [], options: {} }): Promise<DoneReply> {
     if (this.#closing !== undefined) throw closedDuring(where);
     const { staged, options } = about;
+    throwIfAborted(options.signal, where);
     this.#link ??= this.#start();
     const reply = await this.#link.send(job, options);
     this.#account(reply, staged);
@@ -318,7 +266,7 @@ export class Engine {
     const link = new WorkerLink({ threads: this.#threads, provider: this.#provider }, () => {
       this.#startMs = link.startMs;
       this.#link = undefined;
-      this.#cache.clear();
+      this.#sessions.clear();
       this.#resident.clear();
     });
     return link;
@@ -327,21 +275,7 @@ export class Engine {
   #account({ cost }: DoneReply | FailedReply, staged: readonly Staged[]): void {
     this.#totals.createMs += cost.createMs;
     this.#totals.runMs += cost.runMs;
-    const created = new Set(cost.created);
-    for (const { entry, isNew } of staged) if (isNew && created.has(entry.id)) this.#cache.add(entry);
-  }
-
-  #measure(plan: ProgramPlan, staged: readonly Staged[], sizes: Sizes): void {
-    for (const [index, { entry }] of staged.entries()) {
-      const graph = plan.segments[index]?.graph;
-      if (graph !== undefined) entry.workingBytes = Math.max(entry.workingBytes, workingBytes(graph, sizes));
-    }
-  }
-
-  #evict(): void {
-    const released = this.#cache.evict();
-    this.#totals.evictions += released.length;
-    this.#link?.release(released);
+    this.#sessions.created(cost.created, staged);
   }
 
   #remember(reply: DoneReply): void {

@@ -15,7 +15,7 @@ export function sessionBytes(graph: Graph, modelBytes: number, prepackedBytes: n
  * Returns the most bytes of computed values alive at once when nodes run in order.
  *
  * onnxruntime keeps about that much in the session's arena until the session is released. Values whose size depends on
- * names that `sizes` does not bind are left out.
+ * names that `sizes` does not bind count nothing.
  */
 export function workingBytes(graph: Graph, sizes: Sizes): number {
   const lastUse = new Map<Value, number>();
@@ -23,31 +23,36 @@ export function workingBytes(graph: Graph, sizes: Sizes): number {
     for (const input of node.inputs) if (input !== undefined) lastUse.set(input, index);
   }
   for (const { value } of graph.outputs) lastUse.set(value, graph.nodes.length);
+  const bytesOf = valueSizer(sizes);
   const made = new Set<Value>();
+  const dies = (value: Value | undefined, index: number): value is Value =>
+    value !== undefined && (lastUse.get(value) ?? index) <= index && made.delete(value);
   let alive = 0;
   let peak = 0;
   for (const [index, node] of graph.nodes.entries()) {
     for (const output of node.outputs) {
       made.add(output);
-      alive += valueBytes(output, sizes);
+      alive += bytesOf(output);
     }
     peak = Math.max(peak, alive);
-    for (const value of new Set([...node.inputs, ...node.outputs])) {
-      if (value !== undefined && made.has(value) && (lastUse.get(value) ?? index) <= index) {
-        alive -= valueBytes(value, sizes);
-        made.delete(value);
-      }
-    }
+    for (const value of node.inputs) if (dies(value, index)) alive -= bytesOf(value);
+    for (const value of node.outputs) if (dies(value, index)) alive -= bytesOf(value);
   }
   return peak;
 }
 
-function valueBytes(value: Value, sizes: Sizes): number {
-  let bytes = graphDTypes[value.dtype].bytes;
-  for (const dim of value.shape) {
-    if (typeof dim === "number") bytes *= dim;
-    else if (dimSymbols(dim).every((name) => Object.hasOwn(sizes, name))) bytes *= evalDim(dim, sizes);
-    else return 0;
-  }
-  return bytes;
+/** Returns a function from a value to its bytes; each size is evaluated once. */
+function valueSizer(sizes: Sizes): (value: Value) => number {
+  const known = new Map<string, number>();
+  const sizeOf = (dim: string): number => {
+    const isBound = dimSymbols(dim).every((name) => Object.hasOwn(sizes, name));
+    const size = sizes[dim] ?? (isBound ? evalDim(dim, sizes) : 0);
+    known.set(dim, size);
+    return size;
+  };
+  return ({ dtype, shape }) => {
+    let bytes = graphDTypes[dtype].bytes;
+    for (const dim of shape) bytes *= typeof dim === "number" ? dim : (known.get(dim) ?? sizeOf(dim));
+    return bytes;
+  };
 }

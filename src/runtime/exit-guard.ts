@@ -19,11 +19,15 @@ export function unguardExit(control: Int32Array): void {
 
 function registry(): Set<Int32Array> {
   const known: unknown = Reflect.get(process, registryKey);
-  if (known instanceof Set) return known;
+  if (isRegistry(known)) return known;
   const created = new Set<Int32Array>();
   Reflect.set(process, registryKey, created);
   process.on("exit", () => stopAll(created));
   return created;
+}
+
+function isRegistry(value: unknown): value is Set<Int32Array> {
+  return value instanceof Set;
 }
 
 function stopAll(controls: ReadonlySet<Int32Array>): void {

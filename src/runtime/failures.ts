@@ -29,7 +29,7 @@ const nodePattern = /while running (\S+) node\. Name:'([^']*)'\s*(?:Status Messa
 /** Returns the error for a failed job. */
 export function failureError(failure: Failure, context: FailureContext): LimpidError {
   if (failure.phase === "stopped") return closedDuring(context.where);
-  if (failure.phase === "aborted") return aborted(context);
+  if (failure.phase === "aborted") return abortedError(context.where, context.signal);
   if (failure.phase === "load") return notLoaded(failure, context.where);
   if (memoryPattern.test(failure.message)) return outOfMemory(failure, context);
   return failure.phase === "create" ? notCreated(failure, context) : notRun(failure, context);
@@ -68,7 +68,8 @@ export function workerDied(where: string, error: Error | undefined): RunError {
   );
 }
 
-function aborted({ where, signal }: FailureContext): AbortedError {
+/** Returns the error for a run whose signal was aborted. */
+export function abortedError(where: string, signal: AbortSignal | undefined): AbortedError {
   return new AbortedError(
     {
       where,
@@ -119,7 +120,8 @@ function notCreated(failure: Failure, context: FailureContext): LimpidError {
 function noProvider(parts: Pick<ErrorParts, "where" | "got">, provider: Provider): UnsupportedError {
   const fixes: Readonly<Record<Provider, string>> = {
     cpu: "Please report it.",
-    webgpu: 'Install a graphics driver with Vulkan (Linux), Metal (macOS) or Direct3D 12 (Windows), or use provider "cpu".',
+    webgpu:
+      'Install a graphics driver with Vulkan (Linux), Metal (macOS) or Direct3D 12 (Windows), or use provider "cpu".',
     cuda:
       "Install CUDA 12 and cuDNN 9 and run onnxruntime-node's install script (`npm rebuild onnxruntime-node`, Linux x64), " +
       'or use provider "cpu".',

@@ -101,7 +101,10 @@ function bindOne(where: string, sizes: Map<string, Binding>, entry: Entry): void
 function checkComposite(where: string, sizes: Map<string, Binding>, entry: Entry): void {
   const { dim, size, input, tensor } = entry;
   const names = dimSymbols(dim);
-  if (names.some((name) => !sizes.has(name))) return bindOne(where, sizes, entry);
+  if (names.some((name) => !sizes.has(name))) {
+    bindOne(where, sizes, entry);
+    return;
+  }
   const bindings = Object.fromEntries(names.map((name) => [name, sizes.get(name)?.size ?? 0]));
   const expected = evalDim(dim, bindings);
   if (expected === size) return;

@@ -1,9 +1,10 @@
 /** First in, first out: one job at a time, waiting ones can be aborted. */
-import { type LimpidError, throwIfAborted } from "../core/index.js";
+import type { LimpidError } from "../core/index.js";
+import { abortedError } from "./failures.js";
 
 interface Waiting {
   start(): Promise<void>;
-  reject(error: unknown): void;
+  reject(error: Error): void;
 }
 
 /** Runs tasks one after the other in the order in which they came. */
@@ -19,13 +20,13 @@ export class JobQueue {
   /**
    * Adds a task and resolves to its result.
    *
-   * @param signal - Removes the task at once while it waits; once it runs, the task itself has to watch the signal.
+   * The signal removes the task at once while it waits; once it runs, the task itself has to watch the signal.
    */
   add<T>(where: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const onAbort = (): void => {
         this.#waiting = this.#waiting.filter((other) => other !== job);
-        settleAborted(where, signal, reject);
+        reject(abortedError(where, signal));
       };
       const job: Waiting = {
         start: () => {
@@ -58,13 +59,5 @@ export class JobQueue {
       this.#isRunning = false;
       this.#next();
     });
-  }
-}
-
-function settleAborted(where: string, signal: AbortSignal | undefined, reject: (error: unknown) => void): void {
-  try {
-    throwIfAborted(signal, where);
-  } catch (error) {
-    reject(error);
   }
 }

@@ -9,6 +9,8 @@ export interface SessionEntry {
   readonly baseBytes: number;
   /** Estimated bytes of working memory, the most of any run so far. */
   workingBytes: number;
+  /** The sizes of the last run, so that equal runs are measured once. */
+  measured: string;
 }
 
 /** Least-recently-used book-keeping, bounded by estimated bytes. */

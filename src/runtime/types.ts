@@ -50,11 +50,11 @@ export interface EngineOptions {
 
 /** Options of {@link Engine.run} and {@link Engine.prepare}. */
 export interface RunOptions {
-  /** Aborts within one segment; a queued run is removed at once. */
+  /** Aborts within one segment; a queued run is removed at once. Has no effect once the last segment has ended. */
   readonly signal?: AbortSignal;
   /** Called after each segment with `{ done, total, label }`. */
   readonly onProgress?: OnProgress;
-  /** Gives the feeds' buffers away instead of copying them; they are empty afterwards. */
+  /** Gives the feeds' buffers away instead of copying them; arrays that fill a buffer of their own are empty afterwards. */
   readonly transfer?: boolean;
 }
 

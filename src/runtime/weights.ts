@@ -49,14 +49,16 @@ export function weightFiles(graph: Graph): readonly string[] {
  * @throws CheckpointError when a file is gone.
  */
 export function fileStates(paths: readonly string[]): string {
-  return paths.map((path) => {
-    try {
-      const { ino, size, mtimeMs } = statSync(path);
-      return `${ino}:${size}:${mtimeMs}`;
-    } catch (error) {
-      throw unreadable(path, error);
-    }
-  }).join(";");
+  return paths
+    .map((path) => {
+      try {
+        const { ino, size, mtimeMs } = statSync(path);
+        return `${ino}:${size}:${mtimeMs}`;
+      } catch (error) {
+        throw unreadable(path, error);
+      }
+    })
+    .join(";");
 }
 
 /** Returns the deepest folder that contains every one of these absolute paths. */

@@ -5,6 +5,8 @@ import { buffersOf, copyTensor, ownBuffer } from "./buffers.js";
 import { isAborted, isStopped, whileBusy } from "./control.js";
 import { createSession, fromOrt, loadOrt, type Ort, toOrt } from "./ort.js";
 import type {
+  DoneReply,
+  DropJob,
   FailurePhase,
   GetJob,
   Job,
@@ -59,7 +61,10 @@ export class WorkerHost {
 
   /** Does one order; never rejects. */
   async handle(order: Job | ReleaseOrder): Promise<void> {
-    if (order.type === "release") return this.#release(order);
+    if (order.type === "release") {
+      await this.#release(order);
+      return;
+    }
     const trail: Trail = { phase: "load", segment: -1, created: [], createMs: 0, runMs: 0 };
     try {
       await this.#answer(order, trail);
@@ -69,17 +74,12 @@ export class WorkerHost {
   }
 
   async #answer(job: Job, trail: Trail): Promise<void> {
-    switch (job.type) {
-      case "run":
-        return this.#run(job, trail);
-      case "put":
-        return this.#put(job, trail);
-      case "get":
-        return this.#get(job, trail);
-      case "drop":
-        this.#resident.drop(job.name);
-        return this.#done(job, new Map(), new Map(), trail);
+    if (job.type === "run") {
+      await this.#run(job, trail);
+      return;
     }
+    const result = job.type === "put" ? this.#put(job) : job.type === "get" ? this.#get(job) : this.#drop(job);
+    this.#done(job, result, trail);
   }
 
   async #run(job: RunJob, trail: Trail): Promise<void> {
@@ -110,7 +110,7 @@ export class WorkerHost {
     const known = this.#sessions.get(segment.session);
     if (known !== undefined) return known;
     const source = need(segment.source, `source of session ${segment.session}`);
-        trail.phase = "create";
+    trail.phase = "create";
     const begin = performance.now();
     const session = await whileBusy(this.#setup.control, () => createSession(ort, source, this.#setup));
     trail.createMs += performance.now() - begin;
@@ -138,34 +138,34 @@ export class WorkerHost {
   #finish(job: RunJob, kept: ReadonlyMap<string, Tensor>, trail: Trail): void {
     const outputs = new Map<string, RawTensor>();
     const resident = new Map<string, ResidentShape>();
-    if (job.compileOnly) return this.#done(job, outputs, resident, trail);
     for (const name of job.outputs) {
       const raw = fromOrt(need(kept.get(name), `output "${name}"`));
       outputs.set(name, job.resident.outputs.has(name) ? copyTensor(raw) : ownBuffer(raw));
     }
     for (const [name, residentName] of job.resident.outputs) {
-      resident.set(residentName, this.#resident.commit(residentName, need(kept.get(name), `output "${name}"`)));
+      const tensor = need(kept.get(name), `output "${name}"`);
+      resident.set(residentName, this.#resident.commit(residentName, tensor));
     }
-    this.#done(job, outputs, resident, trail);
+    this.#done(job, { outputs, resident }, trail);
   }
 
-  async #put(job: PutJob, trail: Trail): Promise<void> {
+  #put(job: PutJob): Result {
     const shape = this.#resident.put(job.name, toOrt(this.#loaded(), job.tensor));
-    this.#done(job, new Map(), new Map([[job.name, shape]]), trail);
+    return { outputs: new Map(), resident: new Map([[job.name, shape]]) };
   }
 
-  async #get(job: GetJob, trail: Trail): Promise<void> {
+  #get(job: GetJob): Result {
     const tensor = copyTensor(fromOrt(this.#resident.front(job.name)));
-    this.#done(job, new Map([[job.name, tensor]]), new Map(), trail);
+    return { outputs: new Map([[job.name, tensor]]), resident: new Map() };
   }
 
-  #done(
-    job: Job,
-    outputs: ReadonlyMap<string, RawTensor>,
-    resident: ReadonlyMap<string, ResidentShape>,
-    trail: Trail,
-  ): void {
-    this.#post({ type: "done", id: job.id, outputs, resident, cost: costOf(trail) }, buffersOf(outputs.values()));
+  #drop(job: DropJob): Result {
+    this.#resident.drop(job.name);
+    return { outputs: new Map(), resident: new Map() };
+  }
+
+  #done(job: Job, result: Result, trail: Trail): void {
+    this.#post({ type: "done", id: job.id, ...result, cost: costOf(trail) }, buffersOf(result.outputs.values()));
   }
 
   #fail(job: Job, trail: Trail, error: unknown): void {
@@ -199,6 +199,8 @@ export class WorkerHost {
     });
   }
 }
+
+type Result = Pick<DoneReply, "outputs" | "resident">;
 
 interface Step {
   readonly job: RunJob;

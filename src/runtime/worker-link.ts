@@ -32,8 +32,8 @@ export class WorkerLink {
 
   constructor(setup: Omit<WorkerSetup, "control">, onEnd: () => void) {
     const begin = performance.now();
-    guardExit(this.#control);
     this.#worker = startWorker({ ...setup, control: this.#control });
+    guardExit(this.#control);
     this.#worker.unref();
     this.#worker.on("message", (reply: Reply) => {
       if (reply.type === "ready") this.#startMs = performance.now() - begin;
@@ -97,7 +97,10 @@ export class WorkerLink {
   #receive(reply: Exclude<Reply, { type: "ready" }>): void {
     const running = this.#running;
     if (running === undefined || running.job.id !== reply.id) return;
-    if (reply.type !== "progress") return running.resolve(reply);
+    if (reply.type !== "progress") {
+      running.resolve(reply);
+      return;
+    }
     const total = running.job.type === "run" ? running.job.segments.length : reply.done;
     running.watch.onProgress?.({ done: reply.done, total, label: "run" });
   }

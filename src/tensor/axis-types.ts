@@ -4,7 +4,7 @@
 export type Axes = readonly string[];
 
 /** One size per axis. */
-export type ShapeOf<A extends Axes> = { readonly [K in keyof A]: number };
+export type ShapeOf<A extends Axes> = Readonly<{ [K in keyof A]: number }>;
 
 /** The axes that are left when those in `X` are removed; plain `Axes` stay plain. */
 export type Drop<A extends Axes, X extends string> = string extends A[number]

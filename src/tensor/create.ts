@@ -35,11 +35,17 @@ export function tensor<T extends NestedInput | TensorData, B extends Axes = Axes
 }
 
 /** The dtype that `tensor(data)` chooses. */
-export type InputDType<T> = T extends TensorData
-  ? DTypeOfData<T>
-  : T extends boolean | readonly boolean[]
-    ? "bool"
-    : "float32";
+export type InputDType<T> = T extends TensorData ? DTypeOfData<T> : NestedDType<T>;
+
+type NestedDType<T> = [T] extends [never]
+  ? "float32"
+  : NestedInput extends T
+    ? "float32" | "bool"
+    : T extends boolean
+      ? "bool"
+      : T extends readonly (infer Item)[]
+        ? NestedDType<Item>
+        : "float32";
 
 function isTypedArray(data: NestedInput | TensorData): data is TensorData {
   return ArrayBuffer.isView(data);

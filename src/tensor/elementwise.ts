@@ -1,4 +1,6 @@
 /** Elementwise operations: one table of unary and one of binary functions, applied over views. */
+import { sizeOf } from "./axes.js";
+import { arithmeticLoops, type BinaryRun, loopOf } from "./binary-runs.js";
 import { align, alignedStrides } from "./broadcast.js";
 import { type ComputeDType, type DType, floatOf, promote, promoteScalar } from "./dtype.js";
 import { finish, type ResultDType, scratch } from "./result.js";
@@ -13,8 +15,29 @@ interface UnaryRow {
   readonly apply: (x: number) => number;
 }
 
-/** Every unary operation. */
-export const unaryOps = {
+/** The name of a unary operation. */
+export type UnaryOp =
+  | "neg"
+  | "abs"
+  | "sign"
+  | "relu"
+  | "square"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "exp"
+  | "log"
+  | "sqrt"
+  | "sin"
+  | "cos"
+  | "tanh"
+  | "sigmoid"
+  | "reciprocal"
+  | "isNaN"
+  | "isFinite"
+  | "not";
+
+const unaryOps: { readonly [Op in UnaryOp]: UnaryRow } = {
   neg: { kind: "same", apply: (x) => -x },
   abs: { kind: "same", apply: Math.abs },
   sign: { kind: "same", apply: Math.sign },
@@ -34,18 +57,32 @@ export const unaryOps = {
   isNaN: { kind: "bool", apply: (x) => (Number.isNaN(x) ? 1 : 0) },
   isFinite: { kind: "bool", apply: (x) => (Number.isFinite(x) ? 1 : 0) },
   not: { kind: "bool", apply: (x) => (x === 0 ? 1 : 0) },
-} as const satisfies Record<string, UnaryRow>;
-
-/** The name of a unary operation. */
-export type UnaryOp = keyof typeof unaryOps;
+};
 
 interface BinaryRow {
   readonly kind: Kind;
   readonly apply: (x: number, y: number) => number;
 }
 
-/** Every binary operation. */
-export const binaryOps = {
+/** The name of a binary operation. */
+export type BinaryOp =
+  | "add"
+  | "sub"
+  | "mul"
+  | "maximum"
+  | "minimum"
+  | "div"
+  | "pow"
+  | "eq"
+  | "ne"
+  | "lt"
+  | "le"
+  | "gt"
+  | "ge"
+  | "and"
+  | "or";
+
+const binaryOps: { readonly [Op in BinaryOp]: BinaryRow } = {
   add: { kind: "same", apply: (x, y) => x + y },
   sub: { kind: "same", apply: (x, y) => x - y },
   mul: { kind: "same", apply: (x, y) => x * y },
@@ -61,10 +98,7 @@ export const binaryOps = {
   ge: { kind: "bool", apply: (x, y) => (x >= y ? 1 : 0) },
   and: { kind: "bool", apply: (x, y) => (x !== 0 && y !== 0 ? 1 : 0) },
   or: { kind: "bool", apply: (x, y) => (x !== 0 || y !== 0 ? 1 : 0) },
-} as const satisfies Record<string, BinaryRow>;
-
-/** The name of a binary operation. */
-export type BinaryOp = keyof typeof binaryOps;
+};
 
 /** A tensor's view, or a plain number. */
 export type Operand = Strided | number;
@@ -79,10 +113,7 @@ export function unary(op: UnaryOp, view: Strided): Strided {
 /** Returns `apply` of every element, as `dtype`. */
 export function mapUnary(view: Strided, dtype: ResultDType, apply: (x: number) => number, where: string): Strided {
   const source = numeric(view, where);
-  const out = scratch(
-    dtype,
-    view.shape.reduce((size, n) => size * n, 1),
-  );
+  const out = scratch(dtype, sizeOf(view.shape));
   let done = 0;
   walk(source.shape, [source], ([start = 0], length, [stride = 0]) => {
     const { data } = source;
@@ -99,14 +130,17 @@ export function binary(op: BinaryOp, left: Operand, right: Operand): Strided {
   const [a, b] = [operandView(left, where), operandView(right, where)];
   const alignment = align([a, b], where);
   const operands = [alignedStrides(a, alignment), alignedStrides(b, alignment)];
-  const out = scratch(
-    dtype,
-    alignment.shape.reduce((size, n) => size * n, 1),
-  );
-  const [x, y] = [a.data, b.data];
-  let done = 0;
+  const out = scratch(dtype, sizeOf(alignment.shape));
+  const run: BinaryRun = { out, x: a.data, y: b.data, at: 0, i: 0, j: 0, di: 0, dj: 0, length: 0 };
+  const loop = arithmeticLoops[op] ?? loopOf(apply);
   walk(alignment.shape, operands, ([i = 0, j = 0], length, [di = 0, dj = 0]) => {
-    for (let k = 0; k < length; k++) out[done++] = apply(x[i + k * di] as number, y[j + k * dj] as number);
+    run.i = i;
+    run.j = j;
+    run.di = di;
+    run.dj = dj;
+    run.length = length;
+    loop(run);
+    run.at += length;
   });
   return finish(out, dtype, alignment, where);
 }
@@ -118,10 +152,7 @@ export function select(condition: Strided, whenTrue: Operand, whenFalse: Operand
   const views = [condition, whenTrue, whenFalse].map((operand) => operandView(operand, where));
   const alignment = align(views, where);
   const operands = views.map((view) => alignedStrides(view, alignment));
-  const out = scratch(
-    dtype,
-    alignment.shape.reduce((size, n) => size * n, 1),
-  );
+  const out = scratch(dtype, sizeOf(alignment.shape));
   const [c, x, y] = views.map((view) => view.data) as [
     NumericStrided["data"],
     NumericStrided["data"],

@@ -1,6 +1,6 @@
 /** Picking along an axis by a tensor of indices. */
 import { DTypeError, ShapeError } from "../core/index.js";
-import { axisPosition, formatNamed } from "./axes.js";
+import { axisPosition, formatNamed, sizeOf } from "./axes.js";
 import { align, alignedStrides } from "./broadcast.js";
 import { allocate, dtypes } from "./dtype.js";
 import { numeric, rowMajor, type Strided } from "./strided.js";
@@ -23,10 +23,7 @@ export function gather(view: Strided, axis: string, index: Strided): Strided {
   const axes = resultAxes(view, position, index);
   const alignment = { axes, shape: axes.map((name) => sizeAmong(name, [source, ids], where)) };
   const operands = [alignedStrides(source, alignment), alignedStrides(ids, alignment)];
-  const out = allocate(
-    view.dtype,
-    alignment.shape.reduce((total, n) => total * n, 1),
-  );
+  const out = allocate(view.dtype, sizeOf(alignment.shape));
   const [target, data] = [out as Float64Array, view.data as Float64Array];
   let done = 0;
   walk(alignment.shape, operands, ([i = 0, j = 0], length, [di = 0, dj = 0]) => {

@@ -30,8 +30,10 @@ interface Reduction {
   readonly refusesEmpty?: true;
 }
 
-/** Every reduction by name. */
-export const reductions = {
+/** The name of a reduction. */
+export type ReduceOp = "sum" | "mean" | "norm" | "logsumexp" | "min" | "max" | "argmin" | "argmax" | "any" | "all";
+
+const reductions: { readonly [Op in ReduceOp]: Reduction } = {
   sum: { kernel: sum, result: "sum" },
   mean: { kernel: mean, result: "float" },
   norm: { kernel: norm, result: "float" },
@@ -42,10 +44,7 @@ export const reductions = {
   argmax: { kernel: (row) => extremeIndex(row, 1), result: "int32", refusesEmpty: true },
   any: { kernel: (row) => (row.some((x: number) => x !== 0) ? 1 : 0), result: "bool" },
   all: { kernel: (row) => (row.every((x: number) => x !== 0) ? 1 : 0), result: "bool" },
-} as const satisfies Record<string, Reduction>;
-
-/** The name of a reduction. */
-export type ReduceOp = keyof typeof reductions;
+};
 
 /** Returns the reduction `op` of `view` over `axis`. */
 export function reduce(op: ReduceOp, view: Strided, axis: AxisArgument, options: ReduceOptions = {}): Strided {

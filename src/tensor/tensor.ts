@@ -1,5 +1,5 @@
 /** The tensor: named axes over a typed array, immutable to callers. */
-import { InputError, inspectSymbol } from "../core/index.js";
+import { InputError, printsItself } from "../core/index.js";
 import { axisPosition, checkedAxes, checkShape, formatNamed, sizeOf } from "./axes.js";
 import type { Axes, Drop, MatmulAxes, OnlyAxes, Renamed, Selected } from "./axis-types.js";
 import { cast } from "./cast.js";
@@ -174,7 +174,7 @@ export class Tensor<D extends DType = DType, A extends Axes = Axes> extends Redu
 
   /** Returns this tensor if its elements lie row-major without gaps, else a compact copy. */
   contiguous(): Tensor<D, A> {
-    return isRowMajor(this.strided) ? this.derive(this.strided) : this.clone();
+    return isRowMajor(this.strided) ? this : this.clone();
   }
 
   /** Tells whether dtype, axes, sizes and all elements are the same; NaN equals NaN. */
@@ -214,9 +214,8 @@ export class Tensor<D extends DType = DType, A extends Axes = Axes> extends Redu
     return print(this.strided);
   }
 
-  /** Returns {@link toString} for consoles and notebook cells. */
-  [inspectSymbol](): string {
-    return this.toString();
+  static {
+    printsItself(Tensor.prototype);
   }
 
   protected override derive<E extends DType, B extends Axes>(strided: Strided): Tensor<E, B> {

@@ -2,7 +2,7 @@
 import { InputError, ShapeError } from "../core/index.js";
 import { type ColorOptions, chooseScale } from "./color.js";
 import { encodeCell, formatNumber } from "./numbers.js";
-import type { Cell, ColorScale, TableColumn, ViewAxis } from "./spec.js";
+import type { ColorScale, TableColumn, TableEntry, ViewAxis } from "./spec.js";
 import { View } from "./view.js";
 
 /** What every view may be given besides its data. */
@@ -82,7 +82,17 @@ export function tokens(tokenTexts: readonly string[], values: ArrayLike<number>,
   const color = colorScale(where, numbers, options);
   const { title = "", note = "", unit = "", showValues = tokenTexts.length <= 40 } = options;
   const cells = numbers.map(encodeCell);
-  return new View({ v: 1, view: "tokens", title, note, tokens: [...tokenTexts], values: cells, color, unit, showValues });
+  return new View({
+    v: 1,
+    view: "tokens",
+    title,
+    note,
+    tokens: [...tokenTexts],
+    values: cells,
+    color,
+    unit,
+    showValues,
+  });
 }
 
 /**
@@ -130,7 +140,7 @@ export function panels(views: readonly View[], options: ViewOptions = {}): View 
   return new View({ v: 1, view: "panels", title, note, panels: views.map((view) => view.spec) });
 }
 
-function tableCell(where: string, value: number | string, kind: TableColumn["kind"]): Cell | string {
+function tableCell(where: string, value: number | string, kind: TableColumn["kind"]): TableEntry {
   if (kind !== "number") return String(value);
   if (typeof value === "number") return encodeCell(value);
   const fix = "Give the column the kind text or token, or turn the value into a number.";
@@ -154,7 +164,11 @@ function colorScale(where: string, values: readonly number[], options: ColorOpti
   });
 }
 
-function checkGrid(where: string, rows: readonly (readonly string[])[], [height, width]: readonly [number, number]): void {
+function checkGrid(
+  where: string,
+  rows: readonly (readonly string[])[],
+  [height, width]: readonly [number, number],
+): void {
   checkLength(where, rows.length, height);
   for (const [y, row] of rows.entries()) checkLength(`${where}[${y}]`, row.length, width);
 }

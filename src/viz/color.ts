@@ -45,7 +45,8 @@ export function colorOf(value: number, scale: ColorScale): Rgb {
 /** Returns the colour at `position`, 0 to 1, along a scale. */
 export function colorAt(position: number, kind: ColorScale["kind"]): Rgb {
   // The darkest tenth of each scheme is left out: text on it is hard to read.
-  const text = kind === "diverging" ? interpolateRdBu(0.08 + 0.84 * position) : interpolateBlues(0.02 + 0.88 * position);
+  const text =
+    kind === "diverging" ? interpolateRdBu(0.08 + 0.84 * position) : interpolateBlues(0.02 + 0.88 * position);
   const [red = 0, green = 0, blue = 0] = (text.match(/\d+/g) ?? []).map(Number);
   return [red, green, blue];
 }

@@ -17,7 +17,9 @@ interface Geometry {
 
 /** Returns the drawing of bars, without its title. */
 export function drawBars(spec: BarsSpec): Drawing {
-  const labels = spec.axis.labels.map((label) => shorten(spec.axis.kind === "tokens" ? visibleToken(label) : label, 34));
+  const labels = spec.axis.labels.map((label) =>
+    shorten(spec.axis.kind === "tokens" ? visibleToken(label) : label, 34),
+  );
   const values = spec.values.map(decodeCell);
   const geometry = measure(labels, values, spec.axis.kind === "tokens");
   const rows = values.map((value, i) => drawBar({ label: labels[i] ?? "", value, top: i * rowHeight }, geometry, spec));

@@ -1,6 +1,6 @@
 /** A ruled table: numbers to the right, text to the left, tokens in a monospace face. */
-import { decodeCell, formatNumber } from "./numbers.js";
-import type { Cell, TableColumn, TableSpec } from "./spec.js";
+import { formatNumber } from "./numbers.js";
+import type { TableColumn, TableEntry, TableSpec } from "./spec.js";
 import { type Drawing, look, svgLine, svgText, textWidth } from "./svg.js";
 import { shorten, visibleToken } from "./token-text.js";
 
@@ -8,8 +8,8 @@ const rowHeight = 22;
 const gap = 24;
 
 /** Returns the text of one cell as every renderer writes it. */
-export function tableCellText(value: Cell | string, column: TableColumn): string {
-  if (column.kind === "number") return formatNumber(decodeCell(value as Cell));
+export function tableCellText(value: TableEntry, column: TableColumn): string {
+  if (column.kind === "number") return formatNumber(Number(value));
   return column.kind === "token" ? visibleToken(String(value)) : String(value);
 }
 

@@ -21,6 +21,7 @@ export type {
   HeatmapSpec,
   PanelsSpec,
   TableColumn,
+  TableEntry,
   TableSpec,
   TokensSpec,
   ViewAxis,

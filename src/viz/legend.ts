@@ -17,7 +17,10 @@ export function verticalLegend(color: ColorScale, unit: string, height: number):
   });
   const labels = ticks(color).map(({ value, position }) => {
     const y = top + (1 - position) * length;
-    return svgText(barWidth + 6, Math.min(top + length, Math.max(top + 9, y + 4)), formatNumber(value), { size: tickSize, fill: look.quiet });
+    return svgText(barWidth + 6, Math.min(top + length, Math.max(top + 9, y + 4)), formatNumber(value), {
+      size: tickSize,
+      fill: look.quiet,
+    });
   });
   const unitLabel = unit === "" ? "" : svgText(0, 10, unit, { size: tickSize, fill: look.quiet });
   const widest = Math.max(...ticks(color).map(({ value }) => textWidth(formatNumber(value), tickSize)));
@@ -39,7 +42,11 @@ export function horizontalLegend(color: ColorScale, unit: string): Drawing {
     svgText(left - 6, 10, low, { size: tickSize, fill: look.quiet, anchor: "end" }),
     svgText(left + length + 6, 10, high, { size: tickSize, fill: look.quiet }),
   ];
-  return { width: left + length + 6 + textWidth(high, tickSize), height: barWidth, body: steps.join("") + ends.join("") };
+  return {
+    width: left + length + 6 + textWidth(high, tickSize),
+    height: barWidth,
+    body: steps.join("") + ends.join(""),
+  };
 }
 
 function ticks({ min, max }: ColorScale): readonly { value: number; position: number }[] {

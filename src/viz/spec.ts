@@ -61,12 +61,15 @@ export interface TableColumn {
   readonly kind: "number" | "text" | "token";
 }
 
+/** One entry of a table: text, or in a column of kind `number` a {@link Cell}. */
+export type TableEntry = number | string;
+
 /** Rows of text and numbers. */
 export interface TableSpec extends ViewHeader {
   readonly view: "table";
   readonly columns: readonly TableColumn[];
-  /** `[row, column]`; a column of kind `number` holds cells, the others text. */
-  readonly rows: readonly (readonly (Cell | string)[])[];
+  /** `[row, column]`. */
+  readonly rows: readonly (readonly TableEntry[])[];
 }
 
 /** Horizontal signed bars, first on top. */

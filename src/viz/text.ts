@@ -61,7 +61,10 @@ function entriesOf(spec: Measured): readonly Entry[] {
 
 function heatmapEntry(spec: HeatmapSpec, y: number, x: number): Entry {
   const text = spec.cellText[y]?.[x];
-  const label = text === undefined || text === "" || Number.isFinite(Number(text.replace("−", "-"))) ? "" : ` “${visibleToken(text)}”`;
+  const label =
+    text === undefined || text === "" || Number.isFinite(Number(text.replace("−", "-")))
+      ? ""
+      : ` “${visibleToken(text)}”`;
   return { where: `${labelAt(spec.y, y)}, ${labelAt(spec.x, x)}${label}`, value: at(spec.values[y] ?? [], x) };
 }
 
@@ -87,10 +90,15 @@ function topLines(entries: readonly Entry[]): readonly string[] {
 
 function tableLines(spec: TableSpec): readonly string[] {
   const head = spec.columns.map((column) => column.name);
-  const rows = spec.rows.map((row) => spec.columns.map((column, j) => shorten(tableCellText(row[j] ?? "", column), 48)));
+  const rows = spec.rows.map((row) =>
+    spec.columns.map((column, j) => shorten(tableCellText(row[j] ?? "", column), 48)),
+  );
   const widths = spec.columns.map((_, j) => Math.max(...[head, ...rows].map((row) => columns(row[j] ?? ""))));
   const line = (row: readonly string[]): string =>
-    row.map((text, j) => pad(text, widths[j] ?? 0, spec.columns[j]?.kind === "number")).join("  ").trimEnd();
+    row
+      .map((text, j) => pad(text, widths[j] ?? 0, spec.columns[j]?.kind === "number"))
+      .join("  ")
+      .trimEnd();
   return [line(head), widths.map((width) => "─".repeat(width)).join("  "), ...rows.map(line)];
 }
 

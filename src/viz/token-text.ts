@@ -46,17 +46,19 @@ export function columns(text: string): number {
   return count;
 }
 
+/** Ranges of code points that a monospace face sets two columns wide. */
+const wideRanges: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0xa4cf],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe30, 0xfe6f],
+  [0xff00, 0xff60],
+  [0x1f300, 0x3fffd],
+];
+
 function isWide(code: number): boolean {
-  if (code < 0x1100) return false;
-  return (
-    code <= 0x115f ||
-    (code >= 0x2e80 && code <= 0xa4cf) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    code >= 0x1f300
-  );
+  return wideRanges.some(([first, last]) => code >= first && code <= last);
 }
 
 /** Returns `text` cut to at most `limit` columns, with `…` where something is missing. */

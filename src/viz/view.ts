@@ -40,7 +40,7 @@ export class View {
   }
 
   /** Returns the view itself, so that views and results can be shown alike. */
-  toView(): View {
+  toView(): this {
     return this;
   }
 

@@ -22,18 +22,23 @@ function options(strict: boolean): ts.CompilerOptions {
   };
 }
 
+/** Parsed library and package files, shared by all programs of a test file. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
 /** A program over one file in memory, in the folder of the notebooks. */
 export function compile(source: string, strict: boolean, others: ReadonlyMap<string, string> = new Map()): ts.Program {
   if (!existsSync(packageDeclarations)) throw new Error("dist/ is missing: run npm run build");
   const main = join(root, "notebooks", "__cells__.ts");
   const files = new Map([[main, source], ...others]);
   const host = ts.createCompilerHost(options(strict));
-  const { readFile, fileExists, getSourceFile } = host;
-  host.readFile = (path) => files.get(path) ?? readFile.call(host, path);
-  host.fileExists = (path) => files.has(path) || fileExists.call(host, path);
+  const disk = ts.createCompilerHost(options(strict), true);
+  host.readFile = (path) => files.get(path) ?? disk.readFile(path);
+  host.fileExists = (path) => files.has(path) || disk.fileExists(path);
   host.getSourceFile = (path, language) => {
     const text = files.get(path);
-    return text === undefined ? getSourceFile.call(host, path, language) : ts.createSourceFile(path, text, language, true);
+    if (text !== undefined) return ts.createSourceFile(path, text, language, true);
+    if (!parsed.has(path)) parsed.set(path, disk.getSourceFile(path, language));
+    return parsed.get(path);
   };
   host.getCurrentDirectory = () => join(root, "notebooks");
   return ts.createProgram([main], options(strict), host);
@@ -52,10 +57,10 @@ export function complaints(program: ts.Program): readonly string[] {
 
 /** Returns the code of each code cell. */
 export function cellsOf(notebook: string): readonly string[] {
-  const parsed = JSON.parse(readFileSync(join(root, "notebooks", notebook), "utf8")) as {
-    readonly cells: readonly { readonly cell_type: string; readonly source: string | readonly string[] }[];
+  const { cells } = JSON.parse(readFileSync(join(root, "notebooks", notebook), "utf8")) as {
+    readonly cells: readonly Readonly<Record<"cell_type" | "source", string | readonly string[]>>[];
   };
-  return parsed.cells.filter((cell) => cell.cell_type === "code").map((cell) => [cell.source].flat().join(""));
+  return cells.filter((cell) => cell.cell_type === "code").map((cell) => [cell.source].flat().join(""));
 }
 
 export const notebooks: readonly string[] = readdirSync(join(root, "notebooks"))

@@ -43,7 +43,10 @@ describe("loading the built package", () => {
 
   test("require and import by the package's own name give one module, packages of others included", () => {
     const script = 'import("limpid").then((m) => console.log(require("limpid").show === m.show))';
-    const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], { cwd: join(root, "notebooks"), encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(process.execPath, ["-e", script], {
+      cwd: join(root, "notebooks"),
+      encoding: "utf8",
+    });
     expect(stdout.trim(), stderr).toBe("true");
   });
 
@@ -53,7 +56,11 @@ describe("loading the built package", () => {
       encoding: "utf8",
       timeout: 20_000,
     });
-    expect({ stdout, status, stderr: stderr.replace(/^\(node:.*\n?|^\(Use `node.*\n?/gm, "") }).toEqual({ stdout: "", status: 0, stderr: "" });
+    expect({ stdout, status, stderr: stderr.replace(/^\(node:.*\n?|^\(Use `node.*\n?/gm, "") }).toEqual({
+      stdout: "",
+      status: 0,
+      stderr: "",
+    });
   });
 
   test("the package contains what its exports name", () => {

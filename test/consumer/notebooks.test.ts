@@ -20,7 +20,11 @@ describe("notebook cells under TypeScript 5.0.4", () => {
   });
 
   test("later cells see earlier names and may declare them anew", () => {
-    const cells = ["const a = 1;", 'const b = a + 1;\nconst c = "x";', "const a: string = c;\nawait Promise.resolve(b);"];
+    const cells = [
+      "const a = 1;",
+      'const b = a + 1;\nconst c = "x";',
+      "const a: string = c;\nawait Promise.resolve(b);",
+    ];
     expect(complaints(compile(joinCells(cells), true))).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 /** Walks every exported type of the package with TypeScript 5.0.4 and reports what notebook users must not meet. */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import ts from "@tslab/typescript-for-tslab";
 import { compile, root } from "./cell-compiler.js";
 
@@ -19,10 +19,11 @@ export function findProblems(): readonly string[] {
   return problemsOf(compile('export * from "limpid";', true), join(root, "dist"));
 }
 
-/** Returns the problems of the types that a declaration file in memory exports. */
-export function findProblemsIn(declarations: string): readonly string[] {
-  const path = join(root, "notebooks", "__probe__.d.ts");
-  return problemsOf(compile('export * from "./__probe__";', true, new Map([[path, declarations]])), dirname(path));
+/** Returns the problems of declaration files in memory; those of the i-th are prefixed with `p<i>.` */
+export function findProblemsIn(declarations: readonly string[]): readonly string[] {
+  const files = new Map(declarations.map((text, i) => [join(root, "notebooks", `__probe${i}__.d.ts`), text]));
+  const main = declarations.map((_, i) => `export * as p${i} from "./__probe${i}__";`).join("\n");
+  return problemsOf(compile(main, true, files), join(root, "notebooks"));
 }
 
 function problemsOf(program: ts.Program, own: string): readonly string[] {
@@ -43,7 +44,8 @@ function visitSymbol(walk: Walk, exported: ts.Symbol, path: string): void {
     return;
   }
   const declaration = symbol.declarations?.[0];
-  if (symbol.flags & ts.SymbolFlags.Value && declaration) visit(walk, checker.getTypeOfSymbolAtLocation(symbol, declaration), path);
+  if (symbol.flags & ts.SymbolFlags.Value && declaration)
+    visit(walk, checker.getTypeOfSymbolAtLocation(symbol, declaration), path);
   if (symbol.flags & ts.SymbolFlags.Type) visit(walk, checker.getDeclaredTypeOfSymbol(symbol), path);
 }
 
@@ -73,10 +75,12 @@ function visitObject(walk: Walk, type: ts.ObjectType, path: string): void {
     for (const argument of walk.checker.getTypeArguments(type as ts.TypeReference)) visit(walk, argument, `${path}<>`);
   }
   const origin = originOf(walk, type);
-  if (origin === "foreign") walk.problems.push(`${path}: ${walk.checker.typeToString(type)}, declared by another package`);
+  if (origin === "foreign")
+    walk.problems.push(`${path}: ${walk.checker.typeToString(type)}, declared by another package`);
   if (origin !== "own") return;
   for (const property of walk.checker.getPropertiesOfType(type)) visitProperty(walk, property, path);
-  for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) visitSignature(walk, signature, path);
+  for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()])
+    visitSignature(walk, signature, path);
   for (const info of walk.checker.getIndexInfosOfType(type)) visit(walk, info.type, `${path}[]`);
 }
 
@@ -93,7 +97,7 @@ function visitProperty(walk: Walk, property: ts.Symbol, path: string): void {
   const declaration = property.valueDeclaration ?? property.declarations?.[0];
   // Inherited from the language's library (`Error.stack`), or not part of the public face.
   if (declaration && !declaration.getSourceFile().fileName.startsWith(`${walk.own}/`)) return;
-  if (declaration && ts.getCombinedModifierFlags(declaration as ts.Declaration) & ts.ModifierFlags.Private) return;
+  if (declaration && ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Private) return;
   const place = declaration ?? property.declarations?.[0];
   if (place === undefined || /^(#|__#)/.test(property.name)) return;
   visit(walk, walk.checker.getTypeOfSymbolAtLocation(property, place), `${path}.${property.name}`);
@@ -102,7 +106,8 @@ function visitProperty(walk: Walk, property: ts.Symbol, path: string): void {
 function visitSignature(walk: Walk, signature: ts.Signature, path: string): void {
   for (const parameter of signature.parameters) {
     const declaration = parameter.valueDeclaration;
-    if (declaration) visit(walk, walk.checker.getTypeOfSymbolAtLocation(parameter, declaration), `${path}(${parameter.name})`);
+    if (declaration)
+      visit(walk, walk.checker.getTypeOfSymbolAtLocation(parameter, declaration), `${path}(${parameter.name})`);
   }
   for (const parameter of signature.typeParameters ?? []) visit(walk, parameter, `${path}<${parameter.symbol.name}>`);
   visit(walk, signature.getReturnType(), `${path}()`);

@@ -10,7 +10,13 @@
 /** Returns a function from a cell's code to the code that tslab should run. */
 function createFix(ts) {
   return (code) => {
-    const source = ts.createSourceFile("cell.ts", `${code}\nexport {};`, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+    const source = ts.createSourceFile(
+      "cell.ts",
+      `${code}\nexport {};`,
+      ts.ScriptTarget.Latest,
+      true,
+      ts.ScriptKind.TS,
+    );
     if (source.parseDiagnostics.length > 0) return code;
     return applyEdits(code, collectEdits(ts, source));
   };

@@ -27,7 +27,9 @@ function load(id) {
     return require(require.resolve(id, { paths: [packageRoot, process.cwd()] }));
   } catch (error) {
     if (error.code !== "MODULE_NOT_FOUND") throw error;
-    process.stderr.write(`limpid's kernel needs ${id}, which is not installed. In the folder of your project: npm install limpid\n`);
+    process.stderr.write(
+      `limpid's kernel needs ${id}, which is not installed. In the folder of your project: npm install limpid\n`,
+    );
     process.exit(1);
   }
 }
@@ -55,7 +57,11 @@ function describeError(writes) {
   const lines = (thrown ?? writes.join("")).trimEnd().split("\n");
   if (thrown === undefined) {
     const types = lines.filter((line) => /\d+:\d+ - /.test(line));
-    return { ename: "TypeScriptError", evalue: types.join("\n") || lines.at(-1) || "the cell failed", traceback: lines };
+    return {
+      ename: "TypeScriptError",
+      evalue: types.join("\n") || lines.at(-1) || "the cell failed",
+      traceback: lines,
+    };
   }
   const start = lines.findIndex((line) => errorLine.test(line));
   const end = lines.findIndex((line, i) => i > start && /^ +at |^ *\{$|^\}$/.test(line));
@@ -73,7 +79,10 @@ function tidy(text) {
   if (!errorLine.test(text) || !/^ +at /m.test(text)) return text;
   return text
     .replace(/^(?:file:|evalmachine|\/|[A-Z]:\\)[^\n]*:\d+\n[\s\S]*?\n\n(?=[\w$]*Error\b)/, "")
-    .replace(/^ +at [^\n]*(?:node_modules[\\/]tslab[\\/]|launch\.cjs|node:vm|node:internal)[^\n]*?( \{)?\n/gm, (_, brace) => (brace ? " {\n" : ""))
+    .replace(
+      /^ +at [^\n]*(?:node_modules[\\/]tslab[\\/]|launch\.cjs|node:vm|node:internal)[^\n]*?( \{)?\n/gm,
+      (_, brace) => (brace ? " {\n" : ""),
+    )
     .replace(/ ?\{\n {2}where: '[\s\S]*\n\}\n?$/, (dump) => (dump.includes("[cause]") ? dump : "\n"))
     .replace(/\n\n$/, "\n")
     .replaceAll(`file://${packageRoot}/`, "limpid/")

@@ -1,7 +1,7 @@
 /** Typed ops that move elements, and those that make or read shapes. */
 import { GraphError } from "../../core/index.js";
 import { describeShape, describeValue } from "../describe.js";
-import { sameShape } from "../dims.js";
+import { dimEquals, dimProduct, sameShape } from "../dims.js";
 import type { Dim, GraphDType, Value } from "../ir.js";
 import type { Operand } from "./base.js";
 import { ElementwiseOps } from "./elementwise.js";
@@ -21,15 +21,17 @@ export abstract class LayoutOps extends ElementwiseOps {
    * @throws GraphError when the sizes do not multiply to the size of `x`, or a symbol cannot be read from anywhere.
    */
   reshape(x: Value, dims: readonly Dim[], ...like: readonly Value[]): Value {
-    const encoded = reshapeDims(x, dims);
-    const result = this.builder.op("Reshape", [x, shapeValue(this.builder, encoded, [x, ...like])]);
-    if (dims.includes(-1) || sameShape(result.shape, dims)) return result;
-    throw new GraphError({
-      where: `ops.reshape(${describeValue(x)})`,
-      got: `the shape ${describeShape(dims)}`,
-      expected: `as many elements (the runtime would make ${describeShape(result.shape)})`,
-      fix: "Check the sizes; a symbolic size cannot be renamed.",
-    });
+    const whole = dimProduct(x.shape);
+    if (!dims.includes(-1) && !dimEquals(dimProduct(dims), whole)) {
+      throw new GraphError({
+        where: `ops.reshape(${describeValue(x)})`,
+        got: `the shape ${describeShape(dims)}`,
+        expected: `sizes whose product is ${whole}`,
+        fix: "Check the sizes; a symbolic size cannot be renamed.",
+      });
+    }
+    const encoded = reshapeDims(this.builder, x, dims, like);
+    return this.builder.op("Reshape", [x, shapeValue(this.builder, encoded, [x, ...like])]);
   }
 
   /** Returns `x` with axis `i` of the result taken from axis `perm[i]`. */

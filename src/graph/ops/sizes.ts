@@ -2,16 +2,26 @@
 import { GraphError } from "../../core/index.js";
 import type { GraphBuilder } from "../builder.js";
 import { describeValue } from "../describe.js";
-import { dimEquals, dimTerms } from "../dims.js";
+import { dimEquals, dimSymbols, dimTerms } from "../dims.js";
 import type { Dim, Value } from "../ir.js";
 
+/** A value and one of its axes. */
+interface AxisOfValue {
+  readonly source: Value;
+  readonly axis: number;
+}
+
 /** Looks at the inputs of the graph first: what is read there is shared by everyone who needs the size. */
-function findAxis(builder: GraphBuilder, dim: Dim, sources: readonly Value[]): Value | undefined {
+function findAxis(builder: GraphBuilder, dim: Dim, sources: readonly Value[]): AxisOfValue | undefined {
   for (const source of [...builder.inputs, ...sources]) {
     const axis = source.shape.findIndex((own) => dimEquals(own, dim));
-    if (axis >= 0) return builder.op("Shape", [source], { start: axis, end: axis + 1 });
+    if (axis >= 0) return { source, axis };
   }
   return undefined;
+}
+
+function readAxis(builder: GraphBuilder, { source, axis }: AxisOfValue): Value {
+  return builder.op("Shape", [source], { start: axis, end: axis + 1 });
 }
 
 function missing(symbol: string, dim: Dim, sources: readonly Value[]): GraphError {
@@ -32,12 +42,12 @@ function missing(symbol: string, dim: Dim, sources: readonly Value[]): GraphErro
 export function sizeValue(builder: GraphBuilder, dim: Dim, sources: readonly Value[]): Value {
   if (typeof dim === "number") return builder.constant([dim], "int64");
   const whole = findAxis(builder, dim, sources);
-  if (whole !== undefined) return whole;
+  if (whole !== undefined) return readAxis(builder, whole);
   const terms = dimTerms(dim).map(({ symbols, coefficient }) => {
     const factors = symbols.map((symbol) => {
       const found = findAxis(builder, symbol, sources);
       if (found === undefined) throw missing(symbol, dim, sources);
-      return found;
+      return readAxis(builder, found);
     });
     if (coefficient !== 1 || factors.length === 0) factors.push(builder.constant([coefficient], "int64"));
     return factors.reduce((product, factor) => builder.op("Mul", [product, factor]));
@@ -53,12 +63,25 @@ export function shapeValue(builder: GraphBuilder, dims: readonly Dim[], sources:
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : builder.op("Concat", parts, { axis: 0 });
 }
 
-/** Encodes the target of a reshape: 0 copies an axis of `x`, one -1 is left to the runtime. */
-export function reshapeDims(x: Value, dims: readonly Dim[]): readonly Dim[] {
+/** Tells whether every name in a size can be read from an input of the graph or from `sources`. */
+function isReadable(builder: GraphBuilder, dim: Dim, sources: readonly Value[]): boolean {
+  if (findAxis(builder, dim, sources) !== undefined) return true;
+  return dimSymbols(dim).every((symbol) => findAxis(builder, symbol, sources) !== undefined);
+}
+
+/** Encodes the target of a reshape: 0 copies an axis of `x`; the only size, or the only one not to be read, is -1. */
+export function reshapeDims(
+  builder: GraphBuilder,
+  x: Value,
+  dims: readonly Dim[],
+  like: readonly Value[],
+): readonly Dim[] {
   const copied = dims.map((dim, axis) => copiedDim(dim, x.shape[axis]));
   const symbolic = copied.filter((dim) => typeof dim === "string");
-  if (symbolic.length !== 1 || copied.includes(-1)) return copied;
-  return copied.map((dim) => (typeof dim === "string" ? -1 : dim));
+  if (copied.includes(-1) || symbolic.length === 0) return copied;
+  const unreadable = symbolic.find((dim) => !isReadable(builder, dim, [x, ...like]));
+  const free = copied.indexOf(symbolic.length === 1 ? (symbolic[0] ?? -1) : (unreadable ?? -1));
+  return copied.map((dim, axis) => (axis === free ? -1 : dim));
 }
 
 function copiedDim(dim: Dim, own: Dim | undefined): Dim {

@@ -102,10 +102,14 @@ function attentionWeights(prefix: string, config: ModelConfig, has: Has): BlockW
 function mlpWeights(prefix: string, { dModel, dMlp, gatedMlp }: ModelConfig, has: Has): BlockWeights["mlp"] {
   const matrix = (name: string, shape: readonly number[]): Linear =>
     withBias(has, { weight: `${prefix}.W_${name}`, shape, layout: "in-out" }, `${prefix}.b_${name}`);
+  const input = { weight: `${prefix}.W_in`, shape: [dModel, dMlp], layout: "in-out" } as const;
+  const bias = `${prefix}.b_in`;
+  if (!gatedMlp) return { in: withBias(has, input, bias), out: matrix("out", [dMlp, dModel]) };
   return {
-    ...(gatedMlp ? { gate: matrix("gate", [dModel, dMlp]) } : {}),
-    in: matrix("in", [dModel, dMlp]),
+    gate: matrix("gate", [dModel, dMlp]),
+    in: input,
     out: matrix("out", [dMlp, dModel]),
+    ...(has(bias) ? { postBias: bias } : {}),
   };
 }
 

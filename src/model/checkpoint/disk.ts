@@ -28,7 +28,7 @@ export async function checkFreeSpace(folder: string, bytes: number, where: strin
   throw new MemoryError({
     where,
     got: `${formatBytes(free)} free in ${folder}`,
-    expected: `${formatBytes(bytes)}`,
+    expected: formatBytes(bytes),
     fix: "Free some space, or choose another folder (HF_HUB_CACHE for downloads, LIMPID_CACHE for prepared weights).",
   });
 }

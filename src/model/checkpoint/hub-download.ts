@@ -156,8 +156,8 @@ async function append(job: DownloadJob, { partial, blob, response, have }: Appen
       position += chunk.length;
       report(position);
     }
+    await handle.sync();
   } catch (cause) {
-    await handle.sync().catch(() => undefined);
     throw await brokenOff(cause, partial, position > response.start);
   } finally {
     clearTimeout(stall);

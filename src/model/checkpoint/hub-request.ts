@@ -86,19 +86,25 @@ function linkedHeaders(headers: Headers): LinkedHeaders {
 
 function describe(response: Response, known: LinkedHeaders & { readonly cancel: () => void }): HubResponse {
   const { headers, status } = response;
-  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
-  const whole = status === 206 ? integer(range?.[2] ?? null) : integer(headers.get("content-length"));
+  const place = placeOf(response);
   return {
     status,
     etag: known.etag ?? unquoted(headers.get("etag")),
-    size: known.size ?? whole,
-    start: status === 206 ? (integer(range?.[1] ?? null) ?? 0) : 0,
+    size: known.size ?? place.size,
+    start: place.start,
     errorCode: headers.get("x-error-code") ?? undefined,
     retryAfter: integer(headers.get("retry-after")),
     body: response.body ?? emptyBody(),
     text: () => response.text(),
     cancel: known.cancel,
   };
+}
+
+/** Where a body belongs in its file, and the file's size. */
+function placeOf({ headers, status }: Response): { start: number; size: number | undefined } {
+  if (status !== 206) return { start: 0, size: integer(headers.get("content-length")) };
+  const [, start = "0", size = ""] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? [];
+  return { start: Number(start), size: integer(size) };
 }
 
 async function* emptyBody(): AsyncIterable<Uint8Array> {}

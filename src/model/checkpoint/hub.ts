@@ -118,12 +118,18 @@ async function askText(request: SnapshotRequest, path: string, asked: Asked): Pr
 /** A wrong revision is best answered with the right ones; failing to list them is no error of its own. */
 async function withRevisions(request: SnapshotRequest, response: HubResponse, asked: Asked): Promise<Asked> {
   if (response.status !== 404 || response.errorCode === "RepoNotFound") return asked;
-  const answer = await requestHub(request.hub, { path: `/api/models/${request.id}/refs` }).catch(() => undefined);
-  const refs: unknown = answer?.status === 200 ? JSON.parse(await answer.text().catch(() => "{}")) : undefined;
-  if (!isJsonObject(refs)) return asked;
+  const names = await listRevisions(request).catch(() => []);
+  return names.length === 0 ? asked : { ...asked, available: formatList(names, 20) };
+}
+
+async function listRevisions({ hub, id }: SnapshotRequest): Promise<readonly string[]> {
+  const path = `/api/models/${id}/refs`;
+  const answer = await requestHub(hub, { path });
+  const refs = parseJson(await answer.text(), `${hub.endpoint}${path}`);
+  if (answer.status !== 200 || !isJsonObject(refs)) return [];
   const entries = [refs["branches"], refs["tags"]].flatMap((list): unknown[] => (Array.isArray(list) ? list : []));
   const names = entries.map((entry) => (isJsonObject(entry) ? entry["name"] : undefined));
-  return { ...asked, available: formatList(names.filter((name) => typeof name === "string")) };
+  return names.filter((name) => typeof name === "string");
 }
 
 function offline(request: SnapshotRequest, cache: ModelCache, missing: readonly string[] | undefined): CheckpointError {

@@ -7,7 +7,7 @@ import { throwIfAborted } from "../../core/index.js";
 const heartbeatMs = 5000;
 /** A lock not touched for this long is dead, ms. */
 const staleMs = 30_000;
-const pollMs = 200;
+const pollMs = 50;
 
 /** Runs `work` while holding the lock file `path`; waits for another holder. */
 export async function withLock<T>(

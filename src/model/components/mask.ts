@@ -16,10 +16,12 @@ function slots(ctx: BuildContext, query: Value, key: Value): { query: Value; key
   return { query: ops.unsqueeze(ops.range(first, keys), [1]), key: ops.unsqueeze(ops.range(0, keys), [0]) };
 }
 
+/** Keys in sight by position, `[pos, key]`; everything (`[pos, 1]`) in a bidirectional model, `undefined` if unpadded too. */
 function visible(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): Value | undefined {
-  const { ops, config } = ctx;
-  if (config.attentionDirection === "bidirectional") return undefined;
+  const { ops, config, inputs } = ctx;
   const slot = slots(ctx, query, key);
+  if (config.attentionDirection === "bidirectional")
+    return inputs.keyIsReal === undefined ? undefined : ops.greaterOrEqual(slot.query, 0);
   const causal = ops.lessOrEqual(slot.key, slot.query);
   if (spec.window === undefined) return causal;
   const distance = ops.sub(slot.query, slot.key);
@@ -36,9 +38,8 @@ function visible(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): V
 export function attentionMask(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): Value | undefined {
   const { ops, inputs } = ctx;
   const seen = visible(ctx, query, key, spec);
-  const base = seen === undefined ? undefined : ops.unsqueeze(seen, [0, 1]);
-  const real = inputs.keyIsReal === undefined ? undefined : ops.unsqueeze(inputs.keyIsReal, [1, 2]);
-  const allowed = base !== undefined && real !== undefined ? ops.and(base, real) : (base ?? real);
-  if (allowed === undefined) return undefined;
+  if (seen === undefined) return undefined;
+  const base = ops.unsqueeze(seen, [0, 1]);
+  const allowed = inputs.keyIsReal === undefined ? base : ops.and(base, ops.unsqueeze(inputs.keyIsReal, [1, 2]));
   return ops.where(allowed, floatConstant(ctx, 0), floatConstant(ctx, Number.NEGATIVE_INFINITY));
 }

@@ -28,7 +28,8 @@ function activations(ctx: BuildContext, x: Value, { block, weights }: MlpSpec): 
   const active = activate(ctx, pre, ctx.config.actFn);
   if (weights.gate === undefined) return active;
   const linear = ctx.hook(`${block}.mlp.hook_pre_linear`, applyLinear(ctx, x, weights.in), neurons);
-  return ctx.ops.mul(active, linear);
+  const product = ctx.ops.mul(active, linear);
+  return weights.postBias === undefined ? product : ctx.ops.add(product, ctx.weight(weights.postBias));
 }
 
 /** What the MLP writes, before any post-norm: `[batch, pos, dModel]`. */

@@ -34,6 +34,9 @@ export interface BuiltGraph {
   readonly stream: readonly Value[];
 }
 
+/** Hook points that are inputs, not activations. */
+const readOnlyPoints: readonly string[] = ["hook_tokens"];
+
 /** Prefix of outputs that hold captures. */
 export const capturePrefix = "capture:";
 
@@ -129,7 +132,7 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
     offer: (name, axes, make) => {
       if (!captures.has(name) && !request.describes) return;
       const value = make();
-      record(name, value, axes, name !== "hook_tokens");
+      record(name, value, axes, !readOnlyPoints.includes(name));
       capture(name, value);
     },
     isEdited,
@@ -200,14 +203,14 @@ function checkEdits(collector: Collector, request: GraphRequest, needed: Readonl
   request.edits.forEach((resolved) => {
     for (const hook of resolved.hooks) {
       const sites = collector.applied.filter((one) => one.edit === resolved && one.hook === hook);
-      if (sites.length === 0) throw notOnPath(resolved, hook, collector);
+      if (sites.length === 0) throw notOnPath(resolved, hook);
       if (!sites.some(({ value }) => needed.has(value))) throw unreached(resolved, hook, request);
     }
   });
 }
 
-function notOnPath({ edit }: ResolvedEdit, hook: string, collector: Collector): UnsupportedError {
-  const isReadOnly = collector.points.get(hook)?.isEditable === false;
+function notOnPath({ edit }: ResolvedEdit, hook: string): UnsupportedError {
+  const isReadOnly = readOnlyPoints.includes(hook);
   return new UnsupportedError({
     where: `edit.${edit.name} at ${hook}`,
     got: isReadOnly ? "a hook point that can only be read" : "a hook point that this run does not pass",

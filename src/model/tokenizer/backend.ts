@@ -7,8 +7,9 @@
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { FormatError, isLimpidError, TokenError } from "../../core/index.js";
+import { isJsonObject } from "../../io/index.js";
 import type { AddedToken, TokenizerFiles } from "./files.js";
-import { isJsonObject, type JsonObject } from "./json.js";
+import type { JsonObject } from "./json.js";
 
 /** Encodes and decodes with a Hugging Face tokenizer; knows nothing of BOS policies. */
 export interface Backend {
@@ -23,7 +24,7 @@ export interface Backend {
   /**
    * Encodes with control tokens read as text.
    *
-   * @param isFirst - Whether the text starts the sequence; `false` after a control token (matters to some tokenizers).
+   * `isFirst` tells whether the text starts the sequence; `false` after a control token (matters to some tokenizers).
    */
   readonly encodePlain: (text: string, isFirst: boolean) => number[];
   readonly decode: (ids: number[], skipSpecial: boolean) => string;
@@ -108,8 +109,7 @@ function defined(ids: readonly (number | undefined)[]): number[] {
 }
 
 function withAdded(files: TokenizerFiles, added: readonly AddedToken[]): JsonObject {
-  const entries = files.tokenizer["added_tokens"];
-  const given: readonly unknown[] = Array.isArray(entries) ? entries : [];
+  const given = listOf(files.tokenizer["added_tokens"]);
   const normalized = new Map(given.filter(isJsonObject).map((entry) => [entry["id"], entry["normalized"]]));
   const list = added.map((token) => ({ ...token, normalized: normalized.get(token.id) ?? !token.special }));
   return {
@@ -139,7 +139,7 @@ function plainJson(files: TokenizerFiles): JsonObject {
   const ordinary = files.added.filter((token) => !token.special);
   const json = withAdded(files, ordinary);
   const entry = { id: markerId, content: marker, special: true, normalized: false };
-  return { ...json, added_tokens: [...(Array.isArray(json["added_tokens"]) ? json["added_tokens"] : []), entry] };
+  return { ...json, added_tokens: [...listOf(json["added_tokens"]), entry] };
 }
 
 /** Never returned: the marker's id is cut off before anyone sees it. */
@@ -150,9 +150,16 @@ function hideTokens(model: unknown, special: readonly AddedToken[]): JsonObject 
   if (!isJsonObject(model)) return {};
   const contents = new Set<unknown>(special.map((token) => token.content));
   const hide = (name: unknown): unknown => (contents.has(name) ? `${marker}${String(name)}` : name);
-  const { vocab } = model;
-  const hidden = Array.isArray(vocab)
-    ? vocab.map((entry: unknown) => (Array.isArray(entry) ? [hide(entry[0]), ...entry.slice(1)] : entry))
-    : Object.fromEntries(Object.entries(isJsonObject(vocab) ? vocab : {}).map(([name, id]) => [hide(name), id]));
-  return { ...model, vocab: hidden, ...("unk_token" in model ? { unk_token: hide(model["unk_token"]) } : {}) };
+  const { vocab, unk_token: unknownToken } = model;
+  const hidden = isJsonObject(vocab)
+    ? Object.fromEntries(Object.entries(vocab).map(([name, id]) => [hide(name), id]))
+    : listOf(vocab).map((entry) => {
+        const parts = listOf(entry);
+        return [hide(parts[0]), ...parts.slice(1)];
+      });
+  return { ...model, vocab: hidden, ...("unk_token" in model ? { unk_token: hide(unknownToken) } : {}) };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError } from "../../core/index.js";
-import { integerList, isJsonObject, type JsonObject, parseJsonObject } from "./json.js";
+import { isJsonObject } from "../../io/index.js";
+import { integerList, type JsonObject, parseJsonObject } from "./json.js";
 
 /** The roles that tokenizer files name special tokens for. */
 export type SpecialRole = "bos" | "eos" | "pad" | "unk" | "cls" | "sep" | "mask";

@@ -1,23 +1,13 @@
 /** JSON of unknown origin, looked at with guards. */
 import { FormatError } from "../../core/index.js";
+import { isJsonObject, parseJson } from "../../io/index.js";
 
 /** A JSON object whose values are not checked yet. */
-export type JsonObject = { readonly [key: string]: unknown };
-
-/** Tells whether `value` is a JSON object (not null, not a list). */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Parses `text`, which must hold a JSON object; `where` names the file. */
 export function parseJsonObject(text: string, where: string): JsonObject {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    const got = `text that is not JSON (${cause instanceof Error ? cause.message : String(cause)})`;
-    throw new FormatError({ where, got, expected: "a JSON object", fix: "Fetch the file again." }, { cause });
-  }
+  const value = parseJson(text, where);
   if (isJsonObject(value)) return value;
   const got = Array.isArray(value) ? "a list" : String(value);
   throw new FormatError({ where, got, expected: "a JSON object", fix: "Fetch the file again." });

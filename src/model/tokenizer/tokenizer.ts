@@ -1,7 +1,7 @@
 /** Text to token ids and back, as the model's own tokenizer does it. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, formatList, TokenError } from "../../core/index.js";
+import { CheckpointError, formatList, inspectSymbol, TokenError } from "../../core/index.js";
 import { type Backend, createBackend } from "./backend.js";
 import { type Affixes, applyAffixes, type BosPolicy, checkBosText, checkSingleBos, findAffixes } from "./bos.js";
 import { type ChatMessage, type ChatOptions, chooseTemplate, renderChat, shieldChat } from "./chat.js";
@@ -210,6 +210,12 @@ export class Tokenizer {
   /** Throws a {@link TokenError} when `ids` begin with BOS twice; for ids that a caller brings along. */
   checkSingleBos(ids: ArrayLike<number>, where = "tokens"): void {
     checkSingleBos(ids, this.bosId, where);
+  }
+
+  /** Shows the vocabulary's size and the BOS habit in consoles and cells. */
+  [inspectSymbol](): string {
+    const bos = this.prependsBos ? "prepends" : "does not prepend";
+    return `Tokenizer of ${this.vocabSize} tokens, ${bos} BOS (${this.folder})`;
   }
 
   #load(): Loaded {

@@ -30,6 +30,7 @@ export function expectedWeights(map: WeightMap, config: ModelConfig): ReadonlyMa
     for (const norm of [qNorm, kNorm]) addNorm(shapes, norm, config.dHead);
     for (const linear of [q, k, v, o]) addLinear(shapes, linear);
     for (const linear of [block.mlp?.gate, block.mlp?.in, block.mlp?.out]) if (linear) addLinear(shapes, linear);
+    if (block.mlp?.postBias !== undefined) shapes.set(block.mlp.postBias, [config.dMlp]);
   }
   addNorm(shapes, map.lnFinal, config.dModel);
   addLinear(shapes, map.unembed);

@@ -49,6 +49,8 @@ export interface MlpWeights {
   readonly gate?: Linear;
   readonly in: Linear;
   readonly out: Linear;
+  /** Name of a bias `[dMlp]` added after the gated product, as TransformerLens's gated MLP has it. */
+  readonly postBias?: string;
 }
 
 /** One block. Norms are absent where the model has none. */

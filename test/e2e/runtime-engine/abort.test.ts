@@ -10,15 +10,19 @@ describe("an abort", () => {
     const controller = new AbortController();
     let done = 0;
     let abortedAt = 0;
-    const run = engine.run(slowProgram(200, 10), { v0: identity(320) }, {
-      signal: controller.signal,
-      onProgress: (event) => {
-        done = event.done;
-        if (done !== 2) return;
-        abortedAt = performance.now();
-        controller.abort("enough");
+    const run = engine.run(
+      slowProgram(200, 10),
+      { v0: identity(320) },
+      {
+        signal: controller.signal,
+        onProgress: (event) => {
+          done = event.done;
+          if (done !== 2) return;
+          abortedAt = performance.now();
+          controller.abort("enough");
+        },
       },
-    });
+    );
     await expect(run).rejects.toMatchObject({ code: "ABORTED", where: "engine.run", cause: "enough" });
     expect(performance.now() - abortedAt).toBeLessThan(500);
     expect(done).toBeLessThan(10);

@@ -14,7 +14,14 @@ const door = join(out, "runtime/index.js");
 
 beforeAll(async () => {
   const entryPoints = ["core", "graph", "runtime"].flatMap((folder) => sources(join(root, "src", folder)));
-  await build({ entryPoints, outdir: out, outbase: join(root, "src"), format: "esm", platform: "node", target: "node20" });
+  await build({
+    entryPoints,
+    outdir: out,
+    outbase: join(root, "src"),
+    format: "esm",
+    platform: "node",
+    target: "node20",
+  });
   symlinkSync(join(root, "node_modules"), join(out, "node_modules"));
   writeFileSync(join(out, "package.json"), '{ "type": "module" }');
 });

@@ -50,7 +50,9 @@ describe("weights in a file", () => {
     const weight = fileWeight(join(folder, "hub/blobs/abc"), "w", weights, { shape: [rows, columns], offset: 8 });
     const link = join(folder, "hub/snapshots/main/model.safetensors");
     symlinkSync("../../blobs/abc", link);
-    const { y } = await engine.run(linearProgram({ ...weight, source: { ...weight.source, path: link } as never }), { x });
+    const { y } = await engine.run(linearProgram({ ...weight, source: { ...weight.source, path: link } as never }), {
+      x,
+    });
     expectClose(y?.data, byHand(weights));
   });
 
@@ -74,18 +76,28 @@ describe("weights in a file", () => {
     await expect(engine.run(linearProgram(weight), { x })).rejects.toMatchObject({ code: "CHECKPOINT" });
   });
 
-  test.skipIf(process.platform !== "linux")("add no anonymous memory", async () => {
-    const size = 4096;
-    const own = Engine.create();
-    await own.run(linearProgram(fileWeight(join(folder, "warm"), "w", weights, { shape: [rows, columns], offset: 8 })), { x });
-    const big = fileWeight(join(folder, "big"), "w", new Float32Array(size * size), { shape: [size, size], offset: 696 });
-    const program = linearProgram(big);
-    const feed = f32(new Array<number>(size).fill(1), [1, size]);
-    const before = anonymousBytes();
-    await own.run(program, { x: feed });
-    expect(anonymousBytes() - before).toBeLessThan(16e6);
-    await own.run({ ...program, prepack: true }, { x: feed });
-    expect(own.stats().bytes).toBeGreaterThan(size * size * 4);
-    await own.close();
-  }, 120_000);
+  test.skipIf(process.platform !== "linux")(
+    "add no anonymous memory",
+    async () => {
+      const size = 4096;
+      const own = Engine.create();
+      await own.run(
+        linearProgram(fileWeight(join(folder, "warm"), "w", weights, { shape: [rows, columns], offset: 8 })),
+        { x },
+      );
+      const big = fileWeight(join(folder, "big"), "w", new Float32Array(size * size), {
+        shape: [size, size],
+        offset: 696,
+      });
+      const program = linearProgram(big);
+      const feed = f32(new Array<number>(size).fill(1), [1, size]);
+      const before = anonymousBytes();
+      await own.run(program, { x: feed });
+      expect(anonymousBytes() - before).toBeLessThan(16e6);
+      await own.run({ ...program, prepack: true }, { x: feed });
+      expect(own.stats().bytes).toBeGreaterThan(size * size * 4);
+      await own.close();
+    },
+    120_000,
+  );
 });

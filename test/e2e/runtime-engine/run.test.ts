@@ -32,7 +32,10 @@ describe("Engine.run", () => {
 
   test("gives back outputs of any segment, in the order asked for", async () => {
     const result = await engine.run({ ...chain(3), outputs: ["v3", "v1"] }, { v0: f32([1]) });
-    expect(Object.entries(result)).toEqual([["v3", f32([8])], ["v1", f32([2])]]);
+    expect(Object.entries(result)).toEqual([
+      ["v3", f32([8])],
+      ["v1", f32([2])],
+    ]);
   });
 
   test.each<RawTensor>([
@@ -80,7 +83,7 @@ describe("Engine.run", () => {
     const [a, b, y] = [value("a", ["n"]), value("b", ["n"]), value("y", ["n"])];
     const program = { segments: [graph([a, b], [node("Add", [a, b], [y])], [y])], outputs: ["y"] };
     const data = f32([1, 2]);
-    await expect(engine.run(program, { a: data, b: data })).resolves.toEqual({ y: f32([2, 4]) });
+    await expect(engine.run(program, { a: data, b: data }, { transfer: true })).resolves.toEqual({ y: f32([2, 4]) });
   });
 
   test("runs in the order of the calls", async () => {

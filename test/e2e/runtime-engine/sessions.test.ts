@@ -88,7 +88,7 @@ describe("compiled sessions", () => {
 
   test.each(["webgpu", "cuda"] as const)("on %s say what to do where it cannot start, or run", async (provider) => {
     open({ provider });
-    const outcome = await engine.run(doubleProgram, { x }).catch((error: Error) => error);
+    const outcome = await engine.run(doubleProgram, { x }).catch((error: unknown) => error);
     if (outcome instanceof Error) {
       expect(outcome).toMatchObject({ code: "UNSUPPORTED" });
       expect(outcome.message).toContain(`a working "${provider}" provider`);

@@ -13,7 +13,7 @@ function startBusy(target: Engine = engine): Promise<void> {
   });
 }
 
-const scenarios: Readonly<Record<string, () => Promise<void>>> = {
+const scenarios: Readonly<Record<string, () => void | Promise<void>>> = {
   async exitWhileBusy() {
     await startBusy();
     process.exit(0);
@@ -32,11 +32,11 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     await startBusy();
     void Promise.reject(new Error("rejected on purpose"));
   },
-  async exitWhileStarting() {
+  exitWhileStarting() {
     void engine.run(program, feeds);
     process.exit(0);
   },
-  async exitSoonAfterStart() {
+  exitSoonAfterStart() {
     void engine.run(program, feeds);
     setTimeout(() => process.exit(0), Number(process.argv[3] ?? 100));
   },
@@ -53,19 +53,20 @@ const scenarios: Readonly<Record<string, () => Promise<void>>> = {
     const { y } = await engine.run(doubleProgram, { x: f32([21]) });
     console.log(String(y?.data[0]));
   },
-  async waitForTheRun() {
+  waitForTheRun() {
     void engine.run(doubleProgram, { x: f32([21]) }).then(({ y }) => console.log(String(y?.data[0])));
   },
   async exitWithSeveralEngines() {
+    const before = process.listenerCount("exit");
     const engines = [engine, Engine.create({ threads: 1 }), Engine.create({ threads: 1 })];
     await Promise.all(engines.map((one) => startBusy(one)));
-    console.log(`listeners ${process.listenerCount("exit")}`);
+    console.log(`listeners added: ${process.listenerCount("exit") - before}`);
     process.exit(0);
   },
   async closeWhileBusy() {
     const run = engine.run(program, feeds);
     setTimeout(() => void engine.close().then(() => console.log("closed")), 600);
-    await run.catch((error: Error) => console.log(error.name));
+    await run.catch((error: unknown) => console.log(error instanceof Error ? error.name : error));
   },
   async exitWhileClosing() {
     await startBusy().catch(() => undefined);

@@ -1,17 +1,21 @@
 import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { openPickle, unpickle } from "../../../src/io/index.js";
+import { isPickleDict, isPickleList, openPickle, type PickleValue, unpickle } from "../../../src/io/index.js";
 import { expectedOf, expectTensor, fixture, refusal } from "./support.js";
 
 /** A pickle from its opcodes: strings give their characters, numbers their bytes. */
 function pickle(...parts: readonly (string | number)[]): Uint8Array {
   return Uint8Array.from(
-    parts.flatMap((part) => (typeof part === "number" ? [part] : [...part].map((c) => c.charCodeAt(0)))),
+    parts.flatMap((part) => (typeof part === "number" ? [part] : Array.from(part, (c) => c.charCodeAt(0)))),
   );
 }
 
 function valueOf(...parts: readonly (string | number)[]): unknown {
   return unpickle(pickle(...parts), { where: "x" }).value;
+}
+
+function pairsOf(value: PickleValue | undefined): unknown {
+  return isPickleDict(value) ? [...value] : value;
 }
 
 const onlyData = "expected only tensors, arrays, numbers, strings, lists and dicts";
@@ -22,7 +26,7 @@ describe("pickles of Python", () => {
   it.each([0, 1, 2, 3, 4, 5])("gives the same values in protocol %i", async (protocol) => {
     const file = `p${protocol}.pkl`;
     const { value, arrays } = await openPickle(fixture(file));
-    if (!(value instanceof Map)) throw new Error("not a dict");
+    if (!isPickleDict(value)) throw new Error("not a dict");
     expect(value.get("plain")).toEqual([
       1,
       -1,
@@ -50,14 +54,16 @@ describe("pickles of Python", () => {
       [1, 2, 3, 4],
       Uint8Array.of(0x78, 0x79),
     ]);
-    expect([...value.get("ordered")]).toEqual([
+    expect(pairsOf(value.get("ordered"))).toEqual([
       ["z", 1],
       ["a", 2],
     ]);
     expect(value.get(1)).toBe("one");
     expect(value.get("scalar")).toBe(5);
     expect(value.get("truth")).toBe(true);
-    const [first, second] = value.get("shared");
+    const shared = value.get("shared");
+    const [first, second] = isPickleList(shared) ? shared : [];
+    expect(first).toBeDefined();
     expect(first).toBe(second);
     expect([...arrays.keys()]).toEqual(["mask", "layers.0", "layers.1"]);
     for (const [name, tensor] of arrays) expectTensor(tensor, expectedOf(file)[name]);
@@ -72,7 +78,8 @@ describe("pickles of Python", () => {
     expect(valueOf("Fnan\n.")).toBeNaN();
     expect(valueOf("(I1\nI2\nd.")).toEqual(new Map([[1, 2]]));
     expect(valueOf("(lI1\na.")).toEqual([1]);
-    expect(valueOf("(I1\n(I2\n10.")).toBe(1);
+    expect(valueOf("I1\n(I2\n1.")).toBe(1);
+    expect(valueOf("I1\nI2\n0.")).toBe(1);
   });
 
   it("says where a pickle ends, so that several can follow each other", () => {
@@ -157,7 +164,7 @@ describe("damaged pickles", () => {
   ])("names %s", async (got, bytes) => {
     const error = await refusal(() => unpickle(bytes, { where: "x" }), "FORMAT");
     expect(error.message).toMatch(
-      /^x: byte \d+: got .*; expected a well-formed pickle\. The file is damaged; get it again\.$/s,
+      /^x: (byte \d+: )?got .*; expected a well-formed pickle\. The file is damaged; get it again\.$/s,
     );
     expect(error.got).toBe(got);
   });

@@ -80,7 +80,10 @@ function route(
   response: ServerResponse,
 ): void {
   const path = decodeURIComponent(request.url ?? "");
-  if (path.startsWith("/api/models/org/gated/")) return refuse(response, 401, "GatedRepo", "Access is restricted.");
+  if (path.startsWith("/api/models/org/gated/")) {
+    refuse(response, 401, "GatedRepo", "Access is restricted.");
+    return;
+  }
   if (path === "/api/models/org/model/refs") {
     response.end(JSON.stringify({ branches: [{ name: "main" }], tags: [{ name: "v1" }] }));
     return;
@@ -90,10 +93,15 @@ function route(
     response.end(JSON.stringify({ id: "org/model", sha: commit, siblings }));
     return;
   }
-  if (path.startsWith("/api/models/org/model/revision/"))
-    return refuse(response, 404, "RevisionNotFound", "Invalid rev id");
+  if (path.startsWith("/api/models/org/model/revision/")) {
+    refuse(response, 404, "RevisionNotFound", "Invalid rev id");
+    return;
+  }
   const prefix = `/org/model/resolve/${commit}/`;
-  if (!path.startsWith(prefix)) return refuse(response, 404, "RepoNotFound", "Repository not found");
+  if (!path.startsWith(prefix)) {
+    refuse(response, 404, "RepoNotFound", "Repository not found");
+    return;
+  }
   serveFile({ files, cdnUrl, name: path.slice(prefix.length) }, request, response);
 }
 
@@ -103,11 +111,15 @@ function serveFile(
   response: ServerResponse,
 ): void {
   const file = place.files.get(place.name);
-  if (file === undefined) return refuse(response, 404, "EntryNotFound", "Entry not found");
+  if (file === undefined) {
+    refuse(response, 404, "EntryNotFound", "Entry not found");
+    return;
+  }
   response.setHeader("x-repo-commit", commit);
   if (file.isLarge !== true) {
     response.setHeader("etag", `W/"${digest("sha1", file.content)}"`);
-    return sendRange(file.content, request, response);
+    sendRange(file.content, request, response);
+    return;
   }
   response.setHeader("x-linked-etag", `"${digest("sha256", file.content)}"`);
   response.setHeader("x-linked-size", String(file.content.length));

@@ -335,7 +335,10 @@ describe("the environment", () => {
   it("sets endpoint, token, cache and offline mode", async () => {
     const { resolveHub, limpidCacheFolder } = await import("../../../src/model/checkpoint/environment.js");
     const before = { ...process.env };
+    const without = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+      Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:HF_|HUGGINGFACE_|LIMPID_|XDG_)/.test(name)));
     try {
+      process.env = without(before);
       Object.assign(process.env, {
         HF_ENDPOINT: "http://mirror/",
         HF_TOKEN: "t",
@@ -343,7 +346,6 @@ describe("the environment", () => {
         HF_HUB_OFFLINE: "1",
         LIMPID_CACHE: "/l",
       });
-      delete process.env["HF_HUB_CACHE"];
       expect(resolveHub()).toEqual({
         endpoint: "http://mirror",
         token: "t",
@@ -354,8 +356,7 @@ describe("the environment", () => {
       expect(limpidCacheFolder()).toBe("/l");
       process.env["HF_HUB_CACHE"] = "/c";
       expect(resolveHub().cacheFolder).toBe("/c");
-      for (const name of ["HF_ENDPOINT", "HF_TOKEN", "HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "LIMPID_CACHE"])
-        delete process.env[name];
+      process.env = without(before);
       process.env["XDG_CACHE_HOME"] = "/x";
       const { endpoint, cacheFolder: folder, offline } = resolveHub();
       expect([endpoint, folder, offline]).toEqual(["https://huggingface.co", "/x/huggingface/hub", false]);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { openTokenizer, Tokenizer } from "../../../src/model/tokenizer/index.js";
 import { byteLevelFiles, dataFolder, folderOf, tinyFolder, unigramFiles } from "./helpers.js";
@@ -149,6 +150,13 @@ describe("pieces", () => {
   });
 });
 
+describe("a tokenizer in a console", () => {
+  it("shows what it is", () => {
+    const folder = folderOf(byteLevelFiles());
+    expect(inspect(new Tokenizer(folder))).toBe(`Tokenizer of 262 tokens, does not prepend BOS (${folder})`);
+  });
+});
+
 describe("refusals", () => {
   const tokenizer = new Tokenizer(folderOf(byteLevelFiles()));
 
@@ -173,7 +181,9 @@ describe("refusals", () => {
 
   it("names the file that is not JSON or no tokenizer", async () => {
     const broken = await openTokenizer(folderOf({ "tokenizer.json": "{" }));
-    expect(() => broken.encode("a")).toThrow(/tokenizer\.json: got text that is not JSON/);
+    expect(() => broken.encode("a")).toThrow(
+      /tokenizer\.json: got the end of the text at line 1, column 2; expected valid JSON/,
+    );
     const list = await openTokenizer(folderOf({ "tokenizer.json": [] }));
     expect(() => list.encode("a")).toThrow("a list; expected a JSON object");
     const empty = await openTokenizer(folderOf({ "tokenizer.json": {} }));
@@ -193,12 +203,14 @@ describe("refusals", () => {
   });
 });
 
+interface BpeFile {
+  readonly model: { readonly merges: readonly (string | string[])[]; readonly vocab: Readonly<Record<string, number>> };
+}
+
 /** Byte-pair encoding by the book: always join the best-ranked pair, everywhere, until none is left. */
 function naiveBpe(folder: string): (text: string) => number[] {
-  const json = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8"));
-  const merges: string[] = json.model.merges.map((merge: string | string[]) =>
-    typeof merge === "string" ? merge : merge.join(" "),
-  );
+  const { model } = JSON.parse(readFileSync(join(folder, "tokenizer.json"), "utf8")) as BpeFile;
+  const merges = model.merges.map((merge) => (typeof merge === "string" ? merge : merge.join(" ")));
   const ranks = new Map(merges.map((merge, rank) => [merge, rank]));
   const characters = bytesToCharacters();
   const split = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -214,12 +226,12 @@ function naiveBpe(folder: string): (text: string) => number[] {
   return (text) =>
     [...text.matchAll(split)].flatMap(([word]) => {
       const letters = Array.from(new TextEncoder().encode(word), (byte) => characters[byte] ?? "");
-      return mergeWord(letters).map((token) => json.model.vocab[token]);
+      return mergeWord(letters).map((token) => model.vocab[token] ?? -1);
     });
 }
 
 function bytesToCharacters(): string[] {
-  const keep = [..."!~¡¬®ÿ"].map((character) => character.charCodeAt(0));
+  const keep = Array.from("!~¡¬®ÿ", (character) => character.charCodeAt(0));
   const inRange = (byte: number): boolean =>
     [0, 2, 4].some((i) => byte >= (keep[i] ?? 0) && byte <= (keep[i + 1] ?? 0));
   let shift = 0;

@@ -29,7 +29,10 @@ describe("failureError", () => {
   });
 
   test("says what to install for a provider that cannot start", () => {
-    const webgpu = failureError({ phase: "create", segment: 0, message: "no adapter" }, { ...context, provider: "webgpu" });
+    const webgpu = failureError(
+      { phase: "create", segment: 0, message: "no adapter" },
+      { ...context, provider: "webgpu" },
+    );
     expect(webgpu.message).toContain('use provider "cpu"');
     expect(webgpu.message).toContain('expected a working "webgpu" provider');
   });

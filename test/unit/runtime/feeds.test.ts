@@ -73,19 +73,38 @@ describe("bindSizes", () => {
     );
 
   test("gives each name its number", () => {
-    expect(bind([["batch", "pos", 4], [2, 3, 4]], [["batch"], [2]])).toEqual({ batch: 2, pos: 3 });
+    expect(
+      bind(
+        [
+          ["batch", "pos", 4],
+          [2, 3, 4],
+        ],
+        [["batch"], [2]],
+      ),
+    ).toEqual({ batch: 2, pos: 3 });
   });
 
   test("refuses two numbers for one name and lists both inputs, even where one would broadcast", () => {
-    expect(() => bind([["batch", "pos"], [2, 3]], [["batch"], [1]])).toThrow(
+    expect(() =>
+      bind(
+        [
+          ["batch", "pos"],
+          [2, 3],
+        ],
+        [["batch"], [1]],
+      ),
+    ).toThrow(
       'run: feed "v1": got shape [1], so batch=1; expected batch=2 as in feed "v0" of shape [2, 3]. Give every input the same size for "batch"; sizes do not broadcast here.',
     );
   });
 
   test("refuses another number than the declared one", () => {
-    expect(() => bind([["n", 4], [2, 1]])).toThrow(
-      'run: feed "v0": got shape [2, 1]; expected [n, 4] with size 4 on axis 1. Make the sizes agree.',
-    );
+    expect(() =>
+      bind([
+        ["n", 4],
+        [2, 1],
+      ]),
+    ).toThrow('run: feed "v0": got shape [2, 1]; expected [n, 4] with size 4 on axis 1. Make the sizes agree.');
   });
 
   test("computes composite sizes, whatever the order of the inputs", () => {

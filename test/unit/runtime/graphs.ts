@@ -71,7 +71,12 @@ export function identity(size: number): RawTensor {
 }
 
 /** Writes float32 matrices behind a prefix of `offset` bytes and returns the initializer that points to them. */
-export function fileWeight(path: string, name: string, values: Float32Array, at: { shape: readonly number[]; offset: number }): Initializer {
+export function fileWeight(
+  path: string,
+  name: string,
+  values: Float32Array,
+  at: { shape: readonly number[]; offset: number },
+): Initializer {
   const bytes = new Uint8Array(at.offset + values.byteLength);
   bytes.set(new Uint8Array(values.buffer), at.offset);
   writeFileSync(path, bytes);

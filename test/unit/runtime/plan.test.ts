@@ -32,11 +32,31 @@ describe("planProgram", () => {
 
   test.each([
     ["no segment", { segments: [], outputs: [] }, "program: segments: got no graph; expected at least one."],
-    ["an unknown output", { ...chain(1), outputs: ["v2"] }, 'program: outputs: got "v2"; expected one of "v1". Name a value that the segments have. Nearest: "v1"'],
-    ["an unknown resident input", { ...chain(1), resident: { inputs: { w: "w" } } }, 'program: resident.inputs: got "w"; expected one of "v0".'],
-    ["a name made twice", { segments: [doubling("x", "y"), doubling("x", "y")], outputs: ["y"] }, 'program: segments[1] output "y": got a name that segments[0] makes too; expected each output name once in a program.'],
-    ["segments in the wrong order", { segments: [doubling("y", "z"), doubling("x", "y")], outputs: ["z"] }, 'program: segments[0] input "y": got a value that segments[1] makes; expected values from feeds or earlier segments.'],
-    ["a segment for nothing", { segments: [doubling("x", "y"), doubling("x", "z")], outputs: ["y"] }, 'program: segments[1]: got outputs "z" that nobody reads; expected an output that a later segment or the caller needs.'],
+    [
+      "an unknown output",
+      { ...chain(1), outputs: ["v2"] },
+      'program: outputs: got "v2"; expected one of "v1". Name a value that the segments have. Nearest: "v1"',
+    ],
+    [
+      "an unknown resident input",
+      { ...chain(1), resident: { inputs: { w: "w" } } },
+      'program: resident.inputs: got "w"; expected one of "v0".',
+    ],
+    [
+      "a name made twice",
+      { segments: [doubling("x", "y"), doubling("x", "y")], outputs: ["y"] },
+      'program: segments[1] output "y": got a name that segments[0] makes too; expected each output name once in a program.',
+    ],
+    [
+      "segments in the wrong order",
+      { segments: [doubling("y", "z"), doubling("x", "y")], outputs: ["z"] },
+      'program: segments[0] input "y": got a value that segments[1] makes; expected values from feeds or earlier segments.',
+    ],
+    [
+      "a segment for nothing",
+      { segments: [doubling("x", "y"), doubling("x", "z")], outputs: ["y"] },
+      'program: segments[1]: got outputs "z" that nobody reads; expected an output that a later segment or the caller needs.',
+    ],
   ])("refuses %s", (_, program, message) => {
     expect(() => planProgram(program)).toThrow(message);
   });

@@ -3,7 +3,8 @@ import { SessionCache } from "../../../src/runtime/session-cache.js";
 
 function cacheOf(limit: number, ...bytes: readonly number[]): SessionCache {
   const cache = new SessionCache(limit);
-  for (const [id, baseBytes] of bytes.entries()) cache.add({ id, key: `k${id}`, baseBytes, workingBytes: 0 });
+  for (const [id, baseBytes] of bytes.entries())
+    cache.add({ id, key: `k${id}`, baseBytes, workingBytes: 0, measured: "" });
   return cache;
 }
 

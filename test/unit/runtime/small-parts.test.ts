@@ -42,7 +42,10 @@ describe("buffers", () => {
 describe("control", () => {
   test("work is marked as busy while it lasts, also when it fails", async () => {
     const cells = control.createControl();
-    await control.whileBusy(cells, async () => expect(control.waitUntilIdle(cells, 1)).toBe(false));
+    await control.whileBusy(cells, () => {
+      expect(control.waitUntilIdle(cells, 1)).toBe(false);
+      return Promise.resolve();
+    });
     expect(control.waitUntilIdle(cells, 0)).toBe(true);
     await expect(control.whileBusy(cells, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(control.waitUntilIdle(cells, 0)).toBe(true);
@@ -65,7 +68,8 @@ describe("control", () => {
 });
 
 describe("threads", () => {
-  const cpu = (physical: number, core: number): string => `processor\t: 0\nphysical id\t: ${physical}\ncore id\t\t: ${core}\n`;
+  const cpu = (physical: number, core: number): string =>
+    `processor\t: 0\nphysical id\t: ${physical}\ncore id\t\t: ${core}\n`;
 
   test("two threads of a core count once, cores of two packages apart", () => {
     expect(coresOf([cpu(0, 0), cpu(0, 1), cpu(0, 0), cpu(0, 1)].join("\n"))).toBe(2);

@@ -8,9 +8,12 @@ describe("types", () => {
   it("know dtype and axes where they are literal", () => {
     expectTypeOf(pattern).toEqualTypeOf<Tensor<"float32", ["batch", "head", "queryPos", "keyPos"]>>();
     expectTypeOf(pattern.data).toEqualTypeOf<Float32Array>();
-    expectTypeOf(pattern.shape).toEqualTypeOf<[number, number, number, number]>();
+    expectTypeOf(pattern.shape).toEqualTypeOf<readonly [number, number, number, number]>();
     expectTypeOf(arange(3, "pos")).toEqualTypeOf<Tensor<"int32", readonly ["pos"]>>();
-    expectTypeOf(tensor([[true]])).toEqualTypeOf<Tensor<"float32", Axes>>();
+    expectTypeOf(tensor([[true]])).toEqualTypeOf<Tensor<"bool", Axes>>();
+    expectTypeOf(tensor([[1], [2]])).toEqualTypeOf<Tensor<"float32", Axes>>();
+    expectTypeOf(tensor([]).dtype).toEqualTypeOf<"float32">();
+    expectTypeOf(tensor(2).dtype).toEqualTypeOf<"float32">();
     expectTypeOf(tensor([true], ["a"]).dtype).toEqualTypeOf<"bool">();
     expectTypeOf(Tensor.of(new BigInt64Array(1), [1]).data).toEqualTypeOf<BigInt64Array>();
   });
@@ -38,7 +41,8 @@ describe("types", () => {
     expectTypeOf(pattern.transpose(["head", "batch", "keyPos", "queryPos"]).axes).toEqualTypeOf<
       ["head", "batch", "keyPos", "queryPos"]
     >();
-    expectTypeOf(pattern.add(ones([3], ["head"])).axes).toEqualTypeOf<typeof pattern.axes>();
+    const perHead = ones([3], ["head"]);
+    expectTypeOf(pattern.add(perHead).axes).toEqualTypeOf<typeof pattern.axes>();
     const values = ones([2, 5, 3, 7], ["batch", "keyPos", "head", "dHead"]);
     expectTypeOf(pattern.matmul(values, "keyPos").axes).toEqualTypeOf<
       readonly ["batch", "head", "queryPos", "dHead"]

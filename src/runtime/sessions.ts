@@ -1,0 +1,113 @@
+/** Which sessions a program needs, which of them exist, and what they cost: the calling thread's half of the cache. */
+import { encode, fingerprint, type Graph } from "../graph/index.js";
+import { sessionBytes, workingBytes } from "./estimate.js";
+import type { Sizes } from "./feeds.js";
+import type { ProgramPlan } from "./plan.js";
+import type { SegmentJob, SessionSource } from "./protocol.js";
+import { SessionCache, type SessionEntry } from "./session-cache.js";
+import type { EngineStats, Program } from "./types.js";
+import { fileStates, mapWeights, weightFiles } from "./weights.js";
+
+/** A segment on its way to the worker. */
+export interface Staged {
+  readonly graph: Graph;
+  readonly entry: SessionEntry;
+  readonly job: SegmentJob;
+  /** The worker has to compile it. */
+  readonly isNew: boolean;
+}
+
+/** The counters that concern sessions. */
+export type SessionStats = Pick<EngineStats, "sessions" | "bytes" | "hits" | "misses" | "evictions" | "encodeMs">;
+
+/** What is known about a graph for as long as it lives. */
+interface GraphFacts {
+  readonly files: readonly string[];
+  fingerprint?: string;
+}
+
+/** Finds or prepares the sessions of programs, for one worker at a time. */
+export class Sessions {
+  readonly #cache: SessionCache;
+  readonly #facts = new WeakMap<Graph, GraphFacts>();
+  readonly #totals = { hits: 0, misses: 0, evictions: 0, encodeMs: 0 };
+  #lastId = 0;
+
+  constructor(limitBytes: number) {
+    this.#cache = new SessionCache(limitBytes);
+  }
+
+  /**
+   * Returns the jobs of a program's segments; those that are not compiled yet come with their ONNX bytes.
+   *
+   * @throws CheckpointError when a weight file is missing or too short.
+   */
+  async stage(plan: ProgramPlan): Promise<readonly Staged[]> {
+    const staged: Staged[] = [];
+    for (const [index, { graph, inputs, outputs, drop }] of plan.segments.entries()) {
+      const key = this.#keyOf(plan.program, graph, index);
+      const known = this.#cache.use(key);
+      this.#totals[known === undefined ? "misses" : "hits"]++;
+      if (known !== undefined) {
+        staged.push({ graph, entry: known, job: { session: known.id, inputs, outputs, drop }, isNew: false });
+        continue;
+      }
+      const { source, baseBytes } = await this.#encode(graph, plan.program.prepack === true);
+      const entry: SessionEntry = { id: ++this.#lastId, key, baseBytes, workingBytes: 0, measured: "" };
+      staged.push({ graph, entry, job: { session: entry.id, source, inputs, outputs, drop }, isNew: true });
+    }
+    return staged;
+  }
+
+  /** Takes note of the sessions that the worker made. */
+  created(ids: readonly number[], staged: readonly Staged[]): void {
+    for (const { entry, isNew } of staged) if (isNew && ids.includes(entry.id)) this.#cache.add(entry);
+  }
+
+  /** Takes note of the working memory that a run with these sizes needed. */
+  measure(staged: readonly Staged[], sizes: Sizes): void {
+    const measured = JSON.stringify(sizes);
+    for (const { entry, graph } of staged) {
+      if (entry.measured === measured) continue;
+      entry.workingBytes = Math.max(entry.workingBytes, workingBytes(graph, sizes));
+      entry.measured = measured;
+    }
+  }
+
+  /** Forgets what exceeds the bound; returns the sessions for the worker to release. */
+  evict(): readonly number[] {
+    const released = this.#cache.evict();
+    this.#totals.evictions += released.length;
+    return released;
+  }
+
+  /** Forgets every session: the worker is gone. */
+  clear(): void {
+    this.#cache.clear();
+  }
+
+  /** Returns the counters. */
+  stats(): SessionStats {
+    return { ...this.#totals, sessions: this.#cache.size, bytes: this.#cache.bytes };
+  }
+
+  async #encode(graph: Graph, prepack: boolean): Promise<{ source: SessionSource; baseBytes: number }> {
+    const begin = performance.now();
+    const mapped = await mapWeights(graph);
+    const { folder } = mapped;
+    const bytes = encode(mapped.graph, folder === undefined ? {} : { folder });
+    const model = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    this.#totals.encodeMs += performance.now() - begin;
+    const baseBytes = sessionBytes(graph, model.byteLength, prepack ? mapped.fileBytes : 0);
+    return { source: { model, prepack, ...(folder === undefined ? {} : { folder }) }, baseBytes };
+  }
+
+  /** Two graphs with one key share a session: same content, same weight files, same preparation. */
+  #keyOf(program: Program, graph: Graph, index: number): string {
+    const facts = this.#facts.get(graph) ?? { files: weightFiles(graph) };
+    this.#facts.set(graph, facts);
+    if (program.key === undefined) facts.fingerprint ??= fingerprint(graph);
+    const content = program.key === undefined ? facts.fingerprint : `${program.key}#${index}`;
+    return `${content}|${program.prepack === true ? "prepacked" : "mapped"}|${fileStates(facts.files)}`;
+  }
+}
