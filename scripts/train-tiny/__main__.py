@@ -18,7 +18,8 @@ def main():
     command.add_argument("--threads", type=int, default=1)
     command = commands.add_parser("evaluate", help="measure the exported model (float16 weights)")
     command.add_argument("--checkpoint", action="store_true", help="measure the float32 checkpoint instead")
-    commands.add_parser("export", help="write fixtures/tiny from the checkpoint, measure it, write its card")    commands.add_parser("check-tokenizer", help="compare the exported tokenizer with the JavaScript encoder")
+    commands.add_parser("export", help="write fixtures/tiny from the checkpoint, measure it, write its card")
+    commands.add_parser("check-tokenizer", help="compare the exported tokenizer with the JavaScript encoder")
 
     arguments = parser.parse_args()
 

@@ -60,7 +60,7 @@ class Mlp(nn.Module):
         self.c_proj = Conv1D(4 * D, D, 0.02 / math.sqrt(2 * config.n_layer))
 
     def forward(self, x):
-        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+        return self.c_proj(F.gelu(self.c_fc(x).float(), approximate="tanh"))
 
 
 class Block(nn.Module):

@@ -1,4 +1,4 @@
-"""Training: AdamW, warm-up then cosine, float32, resumable at any step.
+"""Training: warm-up then cosine, float32 weights with bfloat16 products, resumable at any step.
 
 The checkpoint holds weights, optimiser state, both random generators, the step and the seconds spent. It is
 written to a partial file first and then renamed, so a killed run leaves the last whole one. The schedule is a
@@ -16,26 +16,19 @@ import torch.nn.functional as F
 
 import data
 from model import Config, Gpt2
+from optimizer import Optimizer
 from paths import WORK
 
 CHECKPOINT = WORK / "checkpoint.pt"
 SEED = 1
-PEAK, FLOOR, WARM_UP = 1.2e-3, 0.05, 200
+FLOOR, WARM_UP = 0.03, 100
 BATCH = 8
 
 
 def learning_rate(step, progress):
-    """Returns the rate: a cosine in progress (0 to 1) from PEAK to FLOOR * PEAK, with a linear warm-up."""
+    """Returns the rate's share of its peak: a cosine in progress (0 to 1) down to FLOOR, with a linear warm-up."""
     cosine = FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
-    return PEAK * cosine * min((step + 1) / WARM_UP, 1)
-
-
-def make_optimizer(model):
-    """Returns AdamW; matrices decay, embeddings, biases and norms do not."""
-    decay = [p for name, p in model.named_parameters() if p.dim() == 2 and "wte" not in name and "wpe" not in name]
-    rest = [p for name, p in model.named_parameters() if p.dim() != 2 or "wte" in name or "wpe" in name]
-    groups = [{"params": decay, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=PEAK, betas=(0.9, 0.99), eps=1e-8)
+    return cosine * min((step + 1) / WARM_UP, 1)
 
 
 def save(model, optimizer, rng, step, seconds):
@@ -69,7 +62,7 @@ def train(steps, minutes, threads, save_every=100):
     tokenizer = data.load_tokenizer()
     text = data.stream(data.load_split("train")[0], tokenizer.end_of_text)
     model = Gpt2(Config())
-    optimizer = make_optimizer(model)
+    optimizer = Optimizer(model)
     step, before = 0, 0.0
     if CHECKPOINT.exists():
         state = torch.load(CHECKPOINT, map_location="cpu")
@@ -81,18 +74,18 @@ def train(steps, minutes, threads, save_every=100):
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(text):,} tokens, step {step}", flush=True)
     started, shown, losses = time.time() - before, time.time(), {"text": [], "repeats": []}
     while (progress := max(step / steps, (time.time() - started) / (minutes * 60))) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, progress)
+        optimizer.set_rate(learning_rate(step, progress))
         share = data.repeat_share(progress)
         inputs, targets, is_repeat = data.batch(
             rng, text, BATCH, model.config.n_positions, tokenizer.end_of_text, share
         )
-        logits = model(inputs)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(inputs)
         by_token = F.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=data.IGNORE, reduction="none"
+            logits.float().flatten(0, 1), targets.flatten(), ignore_index=data.IGNORE, reduction="none"
         ).view(targets.shape)
         counts = targets != data.IGNORE
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         (by_token.sum() / counts.sum()).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

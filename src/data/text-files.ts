@@ -1,7 +1,8 @@
 /** Plain text, JSON lines, comma- and tab-separated values: files that are read record by record. */
+import { readFile, stat } from "node:fs/promises";
 import { FormatError, formatList, InputError } from "../core/index.js";
 import { isJsonObject, parseJson } from "../io/index.js";
-import { joinLines, splitBytes } from "./byte-records.js";
+import { type ByteRecord, joinLines, maxRecordBytes, splitBytes, tooLong } from "./byte-records.js";
 import { type CsvDialect, endsInsideQuotes, parseCsvRecord } from "./csv.js";
 import type { TextDocument } from "./document.js";
 import type { FileFormat, RecordParser } from "./file-source.js";
@@ -38,17 +39,18 @@ export function textFormat(path: string, { by = "file" }: TextFileOptions): File
     records: ({ signal }) => {
       const options = signal === undefined ? {} : { signal };
       if (typeof by === "object") return notBlank(splitBytes(path, separatorBytes(by.separator, path), options));
-      const lines = splitBytes(path, newline, options);
-      return joinLines(lines, { path, next: textGrouping(by) });
+      if (by === "file") return wholeFile(path);
+      const step = by === "line" ? "end" : "continue";
+      return joinLines(splitBytes(path, newline, options), { path, next: (line) => (isBlank(line) ? "skip" : step) });
     },
     parser: () => (text) => ({ text }),
   };
 }
 
-function textGrouping(by: "file" | "line" | "paragraph"): (line: Uint8Array) => "continue" | "end" | "skip" {
-  if (by === "file") return () => "continue";
-  const step = by === "line" ? "end" : "continue";
-  return (line) => (isBlank(line) ? "skip" : step);
+async function* wholeFile(path: string): AsyncGenerator<ByteRecord> {
+  const { size } = await stat(path);
+  if (size > maxRecordBytes) throw tooLong(path, 1);
+  if (size > 0) yield { bytes: await readFile(path), offset: 0, line: 1 };
 }
 
 async function* notBlank<R extends { readonly bytes: Uint8Array }>(records: AsyncIterable<R>): AsyncGenerator<R> {

@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
 } from "./proto.js";
 import { findSchema, type OpSchema, opsetVersions } from "./schema.js";
+import { copyPrefix } from "./wire-names.js";
 
 /** Choices for {@link decode}. */
 export interface DecodeOptions {
@@ -161,6 +162,10 @@ function valueOf(values: ReadonlyMap<string, Value>, name: string): Value {
 
 function decodeNode(builder: GraphBuilder, node: NodeProto, values: Map<string, Value>): void {
   const inputs = node.input.map((name) => (name === "" ? undefined : valueOf(values, name)));
+  if (node.name.startsWith(copyPrefix) && inputs[0] !== undefined) {
+    values.set(node.output[0] ?? "", inputs[0]);
+    return;
+  }
   const schema = findSchema(node.opType, node.domain);
   const attributes = node.attribute.flatMap((attribute) => decodeAttribute(node, attribute, schema));
   const outputs = builder.ops(node.opType, inputs, Object.fromEntries(attributes), node.output.length);

@@ -16,7 +16,7 @@ import {
   type ValueInfoProtoSchema,
 } from "./proto.js";
 import { findSchema, type OpSchema, opsetVersions } from "./schema.js";
-import { type WireNames, wireNames } from "./wire-names.js";
+import { copyPrefix, type WireNames, wireNames } from "./wire-names.js";
 
 type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
@@ -95,7 +95,7 @@ function encodeNode(node: Node, wire: WireNames, read: ReadonlySet<Value | undef
 
 function encodeCopies(wire: WireNames): NodeInit[] {
   return wire.copies.map(({ name, value }) => ({
-    name,
+    name: `${copyPrefix}${name}`,
     opType: "Identity",
     input: [nameOf(wire, value)],
     output: [name],

@@ -14,6 +14,9 @@ export interface WireNames {
   readonly copies: readonly OutputCopy[];
 }
 
+/** Prefix of the names of nodes that only give a value a second name; reading a graph back takes them away again. */
+export const copyPrefix = "limpid.copy.";
+
 function checkOutputNames(graph: Graph): void {
   const inputs = new Map(graph.inputs.map((value) => [value.name, value]));
   const seen = new Set<string>();

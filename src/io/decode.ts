@@ -1,8 +1,7 @@
 /** From the bytes of a file to typed arrays, and from typed arrays to float32. */
 import { FormatError } from "../core/index.js";
 import { bfloat16ToFloat32, type DType, float16ToFloat32, Tensor, type TensorData } from "../tensor/index.js";
-import { allocateBytes } from "./files.js";
-import { bitsOf, describeStored, readableDType, type StoredDType, type StoredTensor, sizeOf } from "./stored.js";
+import { bitsOf, describeStored, readableDType, type StoredDType, type StoredTensor } from "./stored.js";
 
 /** Returns the typed array of row-major little-endian bytes; `bytes` must start at the start of its buffer's element. */
 export function decode(bytes: Uint8Array, stored: StoredTensor): TensorData {
@@ -34,28 +33,6 @@ export function toFloat32(data: TensorData, dtype: DType): Float32Array {
   return data instanceof BigInt64Array ? Float32Array.from(data, Number) : Float32Array.from(data);
 }
 
-/**
- * Collects the elements of a strided tensor into row-major order.
- *
- * @param bytes - the tensor's span in the file, from its first element to its last.
- */
-export function gather(bytes: Uint8Array, stored: StoredTensor, strides: readonly number[]): Uint8Array {
-  const width = bitsOf(stored.dtype) / 8;
-  const count = sizeOf(stored.shape);
-  const out = allocateBytes(count * width, describeStored(stored));
-  const source = words(bytes, width);
-  const target = words(out, width);
-  const index = new Array<number>(stored.shape.length).fill(0);
-  let from = 0;
-  for (let to = 0; to < count; to++) {
-    copyWord(source, from, target, to);
-    from += step(index, stored.shape, strides);
-  }
-  return out;
-}
-
-type Words = Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
-
 const views: { readonly [D in StoredDType]?: (buffer: ArrayBufferLike, offset: number, bytes: number) => TensorData } =
   {
     float32: (buffer, offset, bytes) => new Float32Array(buffer, offset, bytes / 4),
@@ -79,32 +56,4 @@ function checkBooleans(bytes: Uint8Array, stored: StoredTensor): Uint8Array {
     expected: "0 or 1",
     fix: "The file is damaged, or its numbers were labelled bool; get it again.",
   });
-}
-
-function words(bytes: Uint8Array, width: number): Words {
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
-  const { buffer, byteOffset, byteLength } = aligned;
-  if (width === 2) return new Uint16Array(buffer, byteOffset, byteLength / 2);
-  if (width === 4) return new Uint32Array(buffer, byteOffset, byteLength / 4);
-  return width === 8 ? new BigUint64Array(buffer, byteOffset, byteLength / 8) : aligned;
-}
-
-function copyWord(source: Words, from: number, target: Words, to: number): void {
-  if (source instanceof BigUint64Array && target instanceof BigUint64Array) target[to] = source[from] ?? 0n;
-  else target[to] = source[from] ?? 0;
-}
-
-/** Moves a row-major index to the next element and returns how far that moves in memory. */
-function step(index: number[], shape: readonly number[], strides: readonly number[]): number {
-  let moved = 0;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    const [at, size, stride] = [index[axis] ?? 0, shape[axis] ?? 0, strides[axis] ?? 0];
-    if (at + 1 < size) {
-      index[axis] = at + 1;
-      return moved + stride;
-    }
-    index[axis] = 0;
-    moved -= at * stride;
-  }
-  return moved;
 }

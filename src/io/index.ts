@@ -33,6 +33,7 @@ export {
   rowsOf,
   type StreamOptions,
   streamAsFloat32,
+  transposeStored,
 } from "./read-stored.js";
 export { loadSafetensors, loadStored, openSafetensors, type SafetensorsFile } from "./safetensors.js";
 export { axesKey, type TensorPlan } from "./safetensors-header.js";

@@ -6,8 +6,9 @@
 import { FormatError, UnsupportedError } from "../core/index.js";
 import type { Tensor } from "../tensor/index.js";
 import { withAtomicFile } from "./atomic.js";
-import { gather, tensorOfBytes } from "./decode.js";
+import { tensorOfBytes } from "./decode.js";
 import { type ReadableFile, withFile } from "./files.js";
+import { gather } from "./gather.js";
 import { decodeUtf8 } from "./json.js";
 import { latin1Text } from "./latin1.js";
 import { numpyOfDType, storedDTypeOfNumpy } from "./numpy-dtypes.js";

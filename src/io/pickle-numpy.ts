@@ -1,7 +1,8 @@
 /** Builders for pickled numpy arrays, element types and scalars. */
 import { FormatError } from "../core/index.js";
 import type { Tensor } from "../tensor/index.js";
-import { gather, tensorOfBytes } from "./decode.js";
+import { tensorOfBytes } from "./decode.js";
+import { gather } from "./gather.js";
 import { fortranStrides } from "./npy.js";
 import { storedDTypeOfNumpy } from "./numpy-dtypes.js";
 import type { Buildable } from "./pickle-machine.js";

@@ -1,9 +1,18 @@
 /** Reads stored tensors into memory: whole, by rows, as float32, or as a stream in bounded memory. */
 import { InputError, type LongCallOptions, throwIfAborted } from "../core/index.js";
 import type { Tensor } from "../tensor/index.js";
-import { decode, gather, makeTensor, tensorOfBytes, toFloat32 } from "./decode.js";
+import { decode, makeTensor, tensorOfBytes, toFloat32 } from "./decode.js";
 import { type ReadableFile, withFile } from "./files.js";
-import { bitsOf, describeStored, readableDType, rowMajorStrides, type StoredTensor, sizeOf } from "./stored.js";
+import { gather } from "./gather.js";
+import {
+  bitsOf,
+  describeStored,
+  isContiguous,
+  readableDType,
+  rowMajorStrides,
+  type StoredTensor,
+  sizeOf,
+} from "./stored.js";
 
 /** Options of {@link streamAsFloat32}. */
 export interface StreamOptions extends LongCallOptions {
@@ -63,6 +72,28 @@ export function rowsOf(stored: StoredTensor, start: number, end: number): Stored
   const strides = stored.strides ?? rowMajorStrides(stored.shape);
   const offset = stored.offset + (start * (strides[0] ?? 0) * bitsOf(stored.dtype)) / 8;
   return { ...stored, shape, offset, length: spanBytes(shape, strides, bitsOf(stored.dtype)) };
+}
+
+/**
+ * Returns a stored matrix with its axes swapped, as a stored tensor with strides; nothing is read.
+ *
+ * Read, streamed or written, it gives the transposed elements: how weights stored `[in, out]` become `[out, in]`.
+ */
+export function transposeStored(stored: StoredTensor): StoredTensor {
+  const [rows, columns, ...more] = stored.shape;
+  if (rows === undefined || columns === undefined || more.length > 0) {
+    throw new InputError({
+      where: `${describeStored(stored)}: transposeStored`,
+      got: `shape [${stored.shape.join(", ")}]`,
+      expected: "a matrix",
+      fix: "Take rows of it first, or transpose the tensor once it is read.",
+    });
+  }
+  const shape = [columns, rows];
+  const strides = [...(stored.strides ?? rowMajorStrides(stored.shape))].reverse();
+  const { strides: _, axes, ...rest } = stored;
+  const swapped = { ...rest, shape, ...(axes === undefined ? {} : { axes: [...axes].reverse() }) };
+  return isContiguous(shape, strides) ? swapped : { ...swapped, strides };
 }
 
 /** Returns the bytes from the first to the end of the last element of a strided tensor; 0 when it is empty. */

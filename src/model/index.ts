@@ -25,3 +25,5 @@ export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { Receipt } from "./run/receipt.js";
 export type { LogitSelection, Run, RunOptions } from "./run/run.js";
+export { type BlockWeightName, Weights } from "./weights/weights.js";
+export type { NamedWeights } from "./weights/block-weights.js";

@@ -15,6 +15,7 @@ import type { InputOptions, ModelInput } from "./run/input-types.js";
 import { type Run, type RunOptions, runModel } from "./run/run.js";
 import type { Tokenizer } from "./tokenizer/index.js";
 import type { ModelView } from "./view.js";
+import { Weights } from "./weights/weights.js";
 
 /** A hook and the function to call there: `[at.z(5), (z) => z.mul(2)]`. */
 export type HookFunction = readonly [HookSpecs, EditCallback];
@@ -62,6 +63,11 @@ export class Model {
       expected: "a model folder with a tokenizer",
       fix: "Pass token ids instead of text.",
     });
+  }
+
+  /** Weights under TransformerLens's names and shapes, as this view's processing makes them. */
+  get weights(): Weights {
+    return new Weights(this.view);
   }
 
   /** Names of every hook point, in the order they are computed. */

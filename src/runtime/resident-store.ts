@@ -6,8 +6,8 @@
  */
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { InternalError } from "../core/index.js";
-import type { ResidentShape } from "./protocol.js";
 import { fromOrt } from "./ort.js";
+import type { ResidentShape } from "./protocol.js";
 
 interface Slot {
   readonly front: Tensor;

@@ -51,18 +51,14 @@ function isTypedArray(data: NestedInput | TensorData): data is TensorData {
   return ArrayBuffer.isView(data);
 }
 
-/** Returns a tensor of one value everywhere. */
+/** Returns a tensor of one value everywhere, float32 unless told. */
 export function full<B extends Axes = Axes, E extends DType = "float32">(
   shape: readonly number[],
   value: number,
   axes?: readonly [...B],
   dtype?: E,
 ): Tensor<E, B> {
-  const where = "full";
-  checkShape(shape, where);
-  const elementType: DType = dtype ?? "float32";
-  const data = filled(elementType, shape, value, where);
-  return Tensor.fromStrided(rowMajor(elementType, data, [...shape], checkedAxes(axes, shape.length, where)));
+  return constant(value, { shape, axes, dtype: dtype ?? "float32", where: "full" });
 }
 
 /** Returns a tensor of zeros, float32 unless told. */
@@ -71,7 +67,7 @@ export function zeros<B extends Axes = Axes, E extends DType = "float32">(
   axes?: readonly [...B],
   dtype?: E,
 ): Tensor<E, B> {
-  return full(shape, 0, axes, dtype);
+  return constant(0, { shape, axes, dtype: dtype ?? "float32", where: "zeros" });
 }
 
 /** Returns a tensor of ones, float32 unless told. */
@@ -80,7 +76,21 @@ export function ones<B extends Axes = Axes, E extends DType = "float32">(
   axes?: readonly [...B],
   dtype?: E,
 ): Tensor<E, B> {
-  return full(shape, 1, axes, dtype);
+  return constant(1, { shape, axes, dtype: dtype ?? "float32", where: "ones" });
+}
+
+interface ConstantOptions {
+  readonly shape: readonly number[];
+  readonly axes: readonly string[] | undefined;
+  readonly dtype: DType;
+  readonly where: string;
+}
+
+function constant<E extends DType, B extends Axes>(value: number, options: ConstantOptions): Tensor<E, B> {
+  const { shape, axes, dtype, where } = options;
+  checkShape(shape, where);
+  const names = checkedAxes(axes, shape.length, where);
+  return Tensor.fromStrided(rowMajor(dtype, filled(dtype, shape, value, where), [...shape], names));
 }
 
 /** Returns 0, 1, …, count - 1 along one axis, int32 unless told. */
@@ -144,13 +154,11 @@ function drawn<B extends Axes>(
 export function concat<D extends DType, A extends Axes>(
   tensors: readonly Tensor<D, A>[],
   axis: A[number],
-): Tensor<D, A> {
-  return Tensor.fromStrided(
-    concatViews(
-      tensors.map((each) => each.strided),
-      axis,
-    ),
-  );
+): Tensor<D, A>;
+export function concat<D extends DType>(tensors: readonly Tensor<D>[], axis: string): Tensor<D>;
+export function concat(tensors: readonly Tensor[], axis: string): Tensor {
+  const views = tensors.map((each) => each.strided);
+  return Tensor.fromStrided(concatViews(views, axis));
 }
 
 /** Returns the tensors side by side along a new axis; `position` 0 (default) is outermost, -1 innermost. */

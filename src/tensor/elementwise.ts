@@ -194,12 +194,9 @@ function operandView(operand: Operand, where: string): NumericStrided {
   return { data: Float64Array.of(operand), axes: [], shape: [], strides: [], offset: 0 };
 }
 
-/** Rounds to the nearest integer, ties to even, as numpy, PyTorch and ONNX do. */
+/** Rounds to the nearest integer, ties to even, as numpy, PyTorch and ONNX do; keeps the sign of zero. */
 function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  if (rest !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
+  return x - Math.floor(x) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x);
 }
 
 /** Returns 1 / (1 + exp(-x)) without overflow. */

@@ -30,8 +30,11 @@ export abstract class LayoutOps extends ElementwiseOps {
         fix: "Check the sizes; a symbolic size cannot be renamed.",
       });
     }
+    const sources = [x, ...like];
+    if (dims.includes(0))
+      return this.builder.op("Reshape", [x, shapeValue(this.builder, dims, sources)], { allowzero: 1 });
     const encoded = reshapeDims(this.builder, x, dims, like);
-    return this.builder.op("Reshape", [x, shapeValue(this.builder, encoded, [x, ...like])]);
+    return this.builder.op("Reshape", [x, shapeValue(this.builder, encoded, sources)]);
   }
 
   /** Returns `x` with axis `i` of the result taken from axis `perm[i]`. */

@@ -63,10 +63,10 @@ export async function prepareWeights(request: PrepareRequest): Promise<MappableW
   if (isReady(request.tensors)) return { tensors: request.tensors };
   const root = join(request.cacheFolder, "prepared");
   const folder = join(root, preparedKey(request.identity));
-  const existing = await openPrepared(folder, request.tensors);
-  if (existing !== undefined) return existing;
   await makeFolder(root);
   await cleanStaleTemporary(root);
+  const existing = await openPrepared(folder, request.tensors);
+  if (existing !== undefined) return existing;
   const bytes = preparedBytes(request.tensors);
   await checkFreeSpace(root, bytes, `prepare ${request.id} in ${root}`);
   announce(request, bytes, folder);

@@ -53,8 +53,21 @@ function sharedProjections(ctx: BuildContext, stream: Value, spec: AttentionSpec
   return {
     q: project(spec.weights.q, nHeads),
     k: project(spec.weights.k, nKeyValueHeads),
-    v: project(spec.weights.v, nKeyValueHeads, !ctx.processing.foldValueBiases),
+    v: splitHeads(ctx, applyLinear(ctx, valueInput(ctx, x, spec), spec.weights.v, !ctx.processing.foldValueBiases), nKeyValueHeads),
   };
+}
+
+/** The norm's bias that counts as part of `b_V` when both are folded, `[dModel]`. */
+function foldedNormBias(ctx: BuildContext, { inputNorm }: AttentionSpec): Value | undefined {
+  const { foldLn, foldValueBiases } = ctx.processing;
+  const { bias } = inputNorm.weights;
+  return foldLn && foldValueBiases && bias !== undefined ? ctx.weight(bias) : undefined;
+}
+
+/** What values are projected from: the norm's output, without the bias that is folded away. */
+function valueInput(ctx: BuildContext, x: Value, spec: AttentionSpec): Value {
+  const bias = foldedNormBias(ctx, spec);
+  return bias === undefined ? x : ctx.ops.sub(x, bias);
 }
 
 function refuseEditedNorm(ctx: BuildContext, block: string, input: string): void {
@@ -78,7 +91,8 @@ function splitProjections(ctx: BuildContext, stream: Value, spec: AttentionSpec)
     nHeads === nKeyValueHeads ? ctx.hook(`${block}.hook_attn_in`, copies(ctx, stream, nHeads), perHeadStream) : undefined;
   const project = (letter: "q" | "k" | "v", heads: number, bias = true): Value => {
     const input = ctx.hook(`${block}.hook_${letter}_input`, shared ?? copies(ctx, stream, heads), perHeadStream);
-    return applyLinearPerHead(ctx, plainNorm(ctx, input, inputNorm), weights[letter], bias);
+    const x = plainNorm(ctx, input, inputNorm);
+    return applyLinearPerHead(ctx, letter === "v" ? valueInput(ctx, x, spec) : x, weights[letter], bias);
   };
   return {
     q: project("q", nHeads),
@@ -111,7 +125,7 @@ function positioned(ctx: BuildContext, spec: AttentionSpec, { q, k, v }: Project
 function writeOut(ctx: BuildContext, spec: AttentionSpec, z: Value): Value {
   const { ops } = ctx;
   const name = `${spec.block}.attn.hook_result`;
-  const withBias = ctx.processing.foldValueBiases ? addValueBias(ctx, z, spec.weights.v) : z;
+  const withBias = ctx.processing.foldValueBiases ? addValueBias(ctx, z, spec) : z;
   if (!ctx.isEdited(name)) {
     ctx.offer(name, perHeadStream, () => centered(ctx, perHeadResult(ctx, z, spec.weights.o)));
     return centered(ctx, applyLinear(ctx, joinHeads(ctx, withBias), spec.weights.o));
@@ -131,9 +145,19 @@ function restOfOutput(ctx: BuildContext, spec: AttentionSpec, z: Value, withBias
   return own === undefined ? folded : ctx.ops.add(folded, own);
 }
 
+/** The value bias that a folded view moves behind the pattern, `[kvHead·dHead]`. */
+function foldedValueBias(ctx: BuildContext, spec: AttentionSpec): Value | undefined {
+  const own = linearBias(ctx, spec.weights.v);
+  const shift = foldedNormBias(ctx, spec);
+  if (shift === undefined) return own;
+  const { ops } = ctx;
+  const moved = ops.squeeze(applyLinear(ctx, ops.unsqueeze(shift, [0, 1]), spec.weights.v, false), [0, 1]);
+  return own === undefined ? moved : ops.add(own, moved);
+}
+
 /** Adds `b_V` of each head's group after the pattern, where rows of the pattern sum to 1. */
-function addValueBias(ctx: BuildContext, z: Value, value: Linear): Value {
-  const bias = linearBias(ctx, value);
+function addValueBias(ctx: BuildContext, z: Value, spec: AttentionSpec): Value {
+  const bias = foldedValueBias(ctx, spec);
   if (bias === undefined) return z;
   const { nHeads, nKeyValueHeads } = ctx.config;
   const { ops } = ctx;

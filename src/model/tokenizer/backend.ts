@@ -148,18 +148,18 @@ const markerId = 0;
 /** Returns the model with the control tokens' entries under names that no text can spell; ids stay. */
 function hideTokens(model: unknown, special: readonly AddedToken[]): JsonObject {
   if (!isJsonObject(model)) return {};
-  const contents = new Set<unknown>(special.map((token) => token.content));
-  const hide = (name: unknown): unknown => (contents.has(name) ? `${marker}${String(name)}` : name);
-  const { vocab, unk_token: unknownToken } = model;
+  const contents = new Set(special.map((token) => token.content));
+  const hide = (name: string): string => (contents.has(name) ? `${marker}${name}` : name);
+  const hideAny = (name: unknown): unknown => (typeof name === "string" ? hide(name) : name);
+  const vocab = model["vocab"];
   const hidden = isJsonObject(vocab)
     ? Object.fromEntries(Object.entries(vocab).map(([name, id]) => [hide(name), id]))
-    : listOf(vocab).map((entry) => {
-        const parts = listOf(entry);
-        return [hide(parts[0]), ...parts.slice(1)];
-      });
-  return { ...model, vocab: hidden, ...("unk_token" in model ? { unk_token: hide(unknownToken) } : {}) };
+    : listOf(vocab).map((entry) => listOf(entry).map((part, i) => (i === 0 ? hideAny(part) : part)));
+  return { ...model, vocab: hidden, ...("unk_token" in model ? { unk_token: hideAny(model["unk_token"]) } : {}) };
 }
 
 function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
+  if (!Array.isArray(value)) return [];
+  const list: readonly unknown[] = value;
+  return list;
 }

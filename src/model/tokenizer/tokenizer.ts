@@ -1,7 +1,7 @@
 /** Text to token ids and back, as the model's own tokenizer does it. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError, formatList, inspectSymbol, TokenError } from "../../core/index.js";
+import { CheckpointError, formatList, printsItself, TokenError } from "../../core/index.js";
 import { type Backend, createBackend } from "./backend.js";
 import { type Affixes, applyAffixes, type BosPolicy, checkBosText, checkSingleBos, findAffixes } from "./bos.js";
 import { type ChatMessage, type ChatOptions, chooseTemplate, renderChat, shieldChat } from "./chat.js";
@@ -56,6 +56,10 @@ export class Tokenizer {
   /** The folder whose `tokenizer.json` this is. */
   readonly folder: string;
   #loaded: Loaded | undefined;
+
+  static {
+    printsItself(this.prototype);
+  }
 
   constructor(folder: string) {
     this.folder = folder;
@@ -213,7 +217,7 @@ export class Tokenizer {
   }
 
   /** Shows the vocabulary's size and the BOS habit in consoles and cells. */
-  [inspectSymbol](): string {
+  toString(): string {
     const bos = this.prependsBos ? "prepends" : "does not prepend";
     return `Tokenizer of ${this.vocabSize} tokens, ${bos} BOS (${this.folder})`;
   }

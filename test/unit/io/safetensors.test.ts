@@ -13,6 +13,7 @@ import {
   rowsOf,
   type StoredTensor,
   streamAsFloat32,
+  transposeStored,
   writeSafetensors,
   writeSafetensorsStream,
 } from "../../../src/io/index.js";
@@ -271,6 +272,29 @@ describe("reading parts", () => {
     expect(pieces.map((piece) => piece.length)).toEqual([7, 7, 7, 7, 2]);
     expect(pieces.flatMap((piece) => [...piece])).toEqual([...cube.data]);
     expect(seen).toEqual([7, 14, 21, 28, 30]);
+  });
+
+  it("swaps the axes of a matrix without reading it, and back", async () => {
+    const path = join(folder, `matrix-${count++}.safetensors`);
+    const elements = Float32Array.from({ length: 35 * 70 }, (_, i) => i);
+    await writeSafetensors(path, { m: Tensor.of(elements, [35, 70], ["in", "out"]) });
+    const matrix = await stored(path, "m");
+    const swapped = transposeStored(matrix);
+    const read = await readStored(swapped);
+    expect([read.shape, read.axes]).toEqual([
+      [70, 35],
+      ["out", "in"],
+    ]);
+    expect(valuesOf(read)).toEqual(Array.from({ length: 70 * 35 }, (_, i) => (i % 35) * 70 + Math.floor(i / 35)));
+    expect(transposeStored(swapped)).toEqual(matrix);
+    const [whole] = await collected(streamAsFloat32(swapped, { pieceElements: 10 }));
+    expect([...(whole ?? [])]).toEqual(valuesOf(read));
+    expect(isMappable(transposeStored(rowsOf(matrix, 3, 4)))).toBe(true);
+    const error = await refusal(() => transposeStored({ ...matrix, shape: [1, 2, 3] }), "INPUT");
+    expect(error.message).toBe(
+      `${path}: tensor "m": transposeStored: got shape [1, 2, 3]; expected a matrix. ` +
+        "Take rows of it first, or transpose the tensor once it is read.",
+    );
   });
 
   it("stops streaming when aborted", async () => {

@@ -22,7 +22,7 @@ export interface TestHub {
 }
 
 /** The one commit of the one model that the server knows, `org/model`. */
-export const commit = "c0ffee".repeat(6) + "c0ff";
+export const commit: string = "c0ffee".repeat(6) + "c0ff";
 
 /** Starts the server with these files. */
 export async function startHub(files: ReadonlyMap<string, ServedFile>): Promise<TestHub> {

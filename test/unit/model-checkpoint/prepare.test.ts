@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { createLogger, type ProgressEvent } from "../../../src/core/index.js";
-import { readAsFloat32, type StoredTensor } from "../../../src/io/index.js";
+import { readAsFloat32, type StoredTensor, temporaryPath } from "../../../src/io/index.js";
 import { checkFreeSpace, freeBytes } from "../../../src/model/checkpoint/disk.js";
 import { openCheckpoint } from "../../../src/model/checkpoint/index.js";
 import { bfloat16Folder, freshFolder, silentLogger, writeTensors } from "./helpers.js";
@@ -81,13 +81,24 @@ describe("preparing bfloat16 weights", () => {
     expect(await readdir(join(cacheFolder, "prepared"))).toEqual([]);
   });
 
+  it("clears away what a killed process left behind", async () => {
+    const folder = await bfloat16Folder();
+    const options = { cacheFolder: await freshFolder(), logger: silentLogger() };
+    const { prepared } = await openCheckpoint(folder, options);
+    const root = join(options.cacheFolder, "prepared");
+    // The name that a process of this machine would have given, with an id that no process has.
+    const name = basename(temporaryPath(join(root, "abc"))).replace(`-${process.pid}-`, "-4194999-");
+    await mkdir(join(root, name));
+    expect((await openCheckpoint(folder, options)).prepared).toEqual(prepared);
+    expect(await readdir(root)).toHaveLength(1);
+  });
+
   it("says which folder cannot be written", async () => {
     const folder = await bfloat16Folder();
     const file = join(await freshFolder(), "file");
     await writeFile(file, "");
     const call = openCheckpoint(folder, { cacheFolder: file, logger: silentLogger() });
-    await expect(call).rejects.toThrow(/make .*prepared: got ENOTDIR; expected a place that can be written/);
-    await chmod(file, 0o600);
+    await expect(call).rejects.toThrow(/make .*prepared: got E(?:NOTDIR|EXIST); expected a place that can be written/);
   });
 });
 

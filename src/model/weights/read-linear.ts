@@ -1,0 +1,42 @@
+/** Stored matrices as tensors `[in, out]`, whatever their layout. */
+import { readAsFloat32, type StoredTensor } from "../../io/index.js";
+import { Tensor } from "../../tensor/index.js";
+import type { Linear, Part } from "./weight-map.js";
+
+/** Finds a stored tensor by name. */
+export type FindStored = (name: string) => StoredTensor;
+
+/** Reads a stored tensor whole. */
+export async function readWhole(find: FindStored, name: string): Promise<Tensor> {
+  const stored = find(name);
+  return readAsFloat32(stored);
+}
+
+function inOut(whole: Tensor, { layout, shape }: Linear): Tensor {
+  const matrix = (tensor: Tensor, rows: number, columns: number): Tensor => tensor.reshape([rows, columns], ["in", "out"]) as Tensor;
+  const [first = 0, second = 0, third = 0] = shape;
+  if (layout === "out-in") return matrix(whole, first, second).rename({ in: "out", out: "in" }).transpose(["in", "out"]) as Tensor;
+  if (layout === "head-in-out") return matrix(whole.transpose(["d1", "d0", "d2"]) as Tensor, second, first * third);
+  return shape.length === 3 ? matrix(whole, first * second, third) : matrix(whole, first, second);
+}
+
+/** The own outputs of a linear map within a fused last axis named `out`. */
+function takePart(fused: Tensor, part: Part | undefined): Tensor {
+  if (part === undefined) return fused;
+  if (part.kind === "blocks") return fused.at({ out: { from: part.from, to: part.from + part.size } }) as Tensor;
+  const dHead = fused.sizeOf("out") / (part.heads * part.of);
+  const split = fused.unflatten("out", { head: part.heads, which: part.of, dHead });
+  return (split.at({ which: part.index }) as Tensor).flatten(["head", "dHead"], "out");
+}
+
+/** The matrix of a linear map, `[in, out]`. */
+export async function readMatrix(find: FindStored, linear: Linear): Promise<Tensor> {
+  return takePart(inOut(await readWhole(find, linear.weight), linear), linear.part);
+}
+
+/** The bias of a linear map, `[out]`; zeros where none is stored. */
+export async function readBias(find: FindStored, linear: Linear, size: number): Promise<Tensor> {
+  if (linear.bias === undefined) return Tensor.of(new Float32Array(size), [size], ["out"]) as Tensor;
+  const whole = await readWhole(find, linear.bias);
+  return takePart(whole.reshape([whole.size], ["out"]) as Tensor, linear.part);
+}
