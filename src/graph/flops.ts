@@ -102,16 +102,16 @@ function einsumFlops(node: Node, sizes: Sizes): number {
   return 2 * Math.max(1, node.inputs.length - 1) * product([...letters.values()]);
 }
 
-/** Two products of `[pos, total]` with the head width, and a softmax between them. */
+/** Two products of `[pos, total]` with the head width, and a softmax between them, for each head of each row. */
 function attentionFlops(node: Node, sizes: Sizes): number {
-  const [, present, , scores] = node.outputs;
-  const query = sizes.of(node.inputs[0]);
-  const keys = sizes.of(node.inputs[1]);
-  const past = sizes.of(node.inputs[4])[2] ?? 0;
-  const positions = (query.length === 4 ? query[2] : query[1]) ?? 1;
-  const total = sizes.of(present ?? scores)[2] ?? past + ((keys.length === 4 ? keys[2] : keys[1]) ?? 1);
-  const widths = (sizes.count(node.inputs[0]) + sizes.count(node.outputs[0])) / Math.max(positions, 1);
-  return 2 * positions * total * widths + 5 * positions * total;
+  const hasHeads = node.inputs[0]?.shape.length === 4;
+  const [batch = 1, second = 1, third = 1] = sizes.of(node.inputs[0]);
+  const heads = hasHeads ? second : Number(node.attributes["q_num_heads"] ?? 1);
+  const positions = hasHeads ? third : second;
+  const keys = sizes.of(node.inputs[1])[hasHeads ? 2 : 1] ?? 1;
+  const total = keys + (sizes.of(node.inputs[4])[2] ?? 0);
+  const widths = (sizes.count(node.inputs[0]) + sizes.count(node.outputs[0])) / Math.max(1, batch * heads * positions);
+  return batch * heads * positions * total * (2 * widths + 5);
 }
 
 function nodeFlops(node: Node, sizes: Sizes): number {

@@ -37,7 +37,7 @@ type Measured = BarsSpec | HeatmapSpec | TokensSpec;
 
 function shapeOf(spec: Measured): string {
   if (spec.view === "tokens") return `${spec.tokens.length} tokens`;
-  if (spec.view === "bars") return `bars, ${spec.axis.name} (${spec.values.length})`;
+  if (spec.view === "bars") return `${spec.values.length} bars${spec.axis.name === "" ? "" : ` by ${spec.axis.name}`}`;
   return `heatmap, ${spec.y.name} (${spec.y.labels.length}) × ${spec.x.name} (${spec.x.labels.length})`;
 }
 
@@ -70,7 +70,8 @@ function heatmapEntry(spec: HeatmapSpec, y: number, x: number): Entry {
 
 function labelAt(axis: ViewAxis, index: number): string {
   const label = axis.labels[index] ?? "";
-  return axis.kind === "tokens" ? `${axis.name} ${index} “${visibleToken(label)}”` : `${axis.name} ${label}`;
+  const text = axis.kind === "tokens" ? `${index} “${visibleToken(label)}”` : label;
+  return axis.name === "" ? text : `${axis.name} ${text}`;
 }
 
 function at(values: readonly (number | "NaN" | "Infinity" | "-Infinity")[], index: number): number {

@@ -19,5 +19,21 @@ it("prints one line a node, small constants in place, weights by file and offset
   const flags = ops.where(ops.less(y, -Infinity), -0, y);
   if (z.qk === undefined) throw new Error("pattern");
   const graph = builder.build({ y: flags, pattern: z.qk, big: builder.constant(new Float32Array(9), "float32") });
-  expect(printGraph(graph)).toMatchInlineSnapshot();
+  expect(printGraph(graph)).toMatchInlineSnapshot(`
+    "input %x: float32[batch, pos, dModel=8]
+    weight %blocks.0.W_Q: float32[8, 8] = model.safetensors+4096
+    weight %const_6: float32[9] = data
+    %FusedMatMul_0: float32[batch, pos, 8] = com.microsoft.FusedMatMul(%x, %blocks.0.W_Q, transB=1)
+    %Reshape_0: float32[batch, pos, head=2, dHead=4] = Reshape(%FusedMatMul_0, [0, 0, 2, 4])
+    %Transpose_0: float32[batch, 2, pos, 4] = Transpose(%Reshape_0, perm=[0, 2, 1, 3])
+    %Attention_0.0: float32[batch, 2, pos, 4], %Attention_0.1: float32[batch, 2, pos, 4], %Attention_0.2: float32[batch, 2, pos, 4], %Attention_0.3: float32[batch, 2, pos, pos] = Attention(%Transpose_0, %Transpose_0, %Transpose_0, is_causal=1, qk_matmul_output_mode=3, scale=0.1)
+    %Reshape_1: float32[batch, 2, pos, pos] = Reshape(%Attention_0.3, [0, 0, 0, 0])
+    %Mul_0: float32[batch, 2, pos, 4] = Mul(%Attention_0.0, 0.1:f32)
+    %Clip_0: float32[batch, 2, pos, 4] = Clip(%Mul_0, _, 0.00001:f32)
+    %Less_0: bool[batch, 2, pos, 4] = Less(%Clip_0, -Infinity:f32)
+    %Where_0: float32[batch, 2, pos, 4] = Where(%Less_0, -0:f32, %Clip_0)
+    output y = %Where_0
+    output pattern = %Reshape_1
+    output big = %const_6"
+  `);
 });
