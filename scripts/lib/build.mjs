@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -33,15 +34,30 @@ export function isBuilt() {
   return existsSync(stampPath) && readFileSync(stampPath, "utf8") === sourceState();
 }
 
-/** Builds dist/ from nothing; returns the compiler's exit code. */
+/**
+ * Builds dist/ from nothing; returns the compiler's exit code.
+ *
+ * The new files are made beside the old ones and put in their place at once, so that what runs meanwhile finds a dist/.
+ */
 export async function build() {
   const state = sourceState();
-  rmSync(join(root, "dist"), { recursive: true, force: true });
+  const [target, fresh, old] = ["dist", `.dist-new-${process.pid}`, `.dist-old-${process.pid}`].map((name) =>
+    join(root, name),
+  );
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  const { code } = await run(process.execPath, [compiler, "-p", "tsconfig.build.json"], { show: true });
-  linkSelf();
-  if (code === 0) writeFileSync(stampPath, state);
-  return code;
+  try {
+    const { code } = await run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], {
+      show: true,
+    });
+    if (!existsSync(fresh)) return code || 1;
+    if (code === 0) writeFileSync(join(fresh, ".stamp"), state);
+    if (existsSync(target)) renameSync(target, old);
+    renameSync(fresh, target);
+    linkSelf();
+    return code;
+  } finally {
+    for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Builds when dist/ is older than src/. */

@@ -29,6 +29,11 @@ def visible_keys(config, layer, attention_mask):
     return visible & attention_mask.bool()[:, None, None, :]
 
 
+def project(x, weight, bias):
+    """Returns [batch, pos, head, d_head] from x [batch, pos, head or 1, d_model] and weight [head, d_model, d_head]."""
+    return torch.einsum("bphd,hde->bphe", x.expand(-1, -1, len(weight), -1), weight) + bias
+
+
 class Attention(nn.Module):
     def __init__(self, config, layer):
         super().__init__()
@@ -45,9 +50,9 @@ class Attention(nn.Module):
     def forward(self, query, key, value, positions, attention_mask, hooks):
         """Returns [batch, pos, d_model]; inputs are [batch, pos, head, d_model], or with one shared "head"."""
         config, name = self.config, f"blocks.{self.layer}.attn"
-        q = hooks(f"{name}.hook_q", torch.einsum("bphd,hde->bphe", query.expand(-1, -1, config.n_heads, -1), self.W_Q) + self.b_Q)
-        k = hooks(f"{name}.hook_k", torch.einsum("bpgd,gde->bpge", key.expand(-1, -1, config.n_kv_heads, -1), self.W_K) + self.b_K)
-        v = hooks(f"{name}.hook_v", torch.einsum("bpgd,gde->bpge", value.expand(-1, -1, config.n_kv_heads, -1), self.W_V) + self.b_V)
+        q = hooks(f"{name}.hook_q", project(query, self.W_Q, self.b_Q))
+        k = hooks(f"{name}.hook_k", project(key, self.W_K, self.b_K))
+        v = hooks(f"{name}.hook_v", project(value, self.W_V, self.b_V))
         if config.qk_norm:
             q = self.q_norm(q, hooks, f"{name}.q_norm")
             k = self.k_norm(k, hooks, f"{name}.k_norm")

@@ -280,8 +280,8 @@ def fixtures():
     add("llama-mqa-llama3", "Llama, one KV head for all, llama3 rope scaling in all three bands, tied", llama_like,
         "llama", 24, 3, 1, 8, 13, 29, tied=True,
         extra={"head_dim": 8, "rope_theta": 100.0, "rope_scaling": LLAMA3_ROPE})  # fmt: skip
-    add("llama-gqa-bias", "Llama, grouped heads, every bias, head_dim of its own, new-style rope_parameters", llama_like,
-        "llama", 13, 4, 2, 6, 19, 37, tied=False, qkv_bias=True, o_bias=True, mlp_bias=True,
+    add("llama-gqa-bias", "Llama, grouped heads, every bias, head_dim of its own, new-style rope_parameters",
+        llama_like, "llama", 13, 4, 2, 6, 19, 37, tied=False, qkv_bias=True, o_bias=True, mlp_bias=True,
         extra={"attention_bias": True, "mlp_bias": True, "head_dim": 6, "rms_norm_eps": 1e-5,
                "rope_parameters": {"rope_theta": 50.0, "rope_type": "default"}})  # fmt: skip
     add("mistral", "Mistral, grouped heads, sliding window 3, untied", llama_like,
@@ -289,7 +289,8 @@ def fixtures():
         extra={"head_dim": None, "rope_theta": 100.0, "sliding_window": 3})  # fmt: skip
     add("qwen2", "Qwen2, QKV bias, grouped heads, a sliding window that is switched off, tied", llama_like,
         "qwen2", 16, 4, 2, 4, 19, 29, tied=True, qkv_bias=True,
-        extra={"max_window_layers": 1, "rope_theta": 100.0, "sliding_window": 3, "use_sliding_window": False})  # fmt: skip
+        extra={"max_window_layers": 1, "rope_theta": 100.0, "sliding_window": 3,
+               "use_sliding_window": False})  # fmt: skip
     add("qwen3", "Qwen3, QK norm per head, head_dim apart from d_model, grouped heads, tied", llama_like,
         "qwen3", 13, 4, 2, 6, 17, 31, tied=True,
         extra={"attention_bias": False, "head_dim": 6, "max_window_layers": 2, "rope_scaling": None,
@@ -305,8 +306,9 @@ def fixtures():
     add("tl-no-norm", "TransformerLens, no norm, ReLU, unscaled scores", transformer_lens,
         normalization_type=None, act_fn="relu", use_attn_scale=False, absent=("unembed.b_U",))  # fmt: skip
     add("tl-lnpre", "TransformerLens, LNPre (as folded models are saved)", transformer_lens, normalization_type="LNPre")
-    add("tl-rmspre-rotary-gated", "TransformerLens, RMSPre, partial rotary, gated MLP with b_in after the product, grouped heads",
-        transformer_lens, normalization_type="RMSPre", positional_embedding_type="rotary", rotary_dim=4,
+    add("tl-rmspre-rotary-gated",
+        "TransformerLens, RMSPre, partial rotary, gated MLP with b_in after the product, grouped heads", transformer_lens,
+        normalization_type="RMSPre", positional_embedding_type="rotary", rotary_dim=4,
         rotary_base=100, gated_mlp=True, act_fn="silu", n_heads=4, n_key_value_heads=2, d_head=6)  # fmt: skip
     add("tl-bidirectional", "TransformerLens, bidirectional, exact GELU", transformer_lens,
         attention_dir="bidirectional", act_fn="gelu", d_head=7, absent=("unembed.b_U",))  # fmt: skip

@@ -4,8 +4,8 @@
     gated: post = act(x W_gate + b_gate) * (x W_in + b_linear) + b_in
     output = post W_out + b_out
 
-In a gated MLP TransformerLens adds its `b_in` after the product. Hugging Face's biases (Llama with `mlp_bias`) sit inside
-both factors and are called `b_gate` and `b_linear` here.
+In a gated MLP TransformerLens adds its `b_in` after the product. Hugging Face's biases (Llama with `mlp_bias`)
+sit inside both factors and are called `b_gate` and `b_linear` here.
 """
 
 import math

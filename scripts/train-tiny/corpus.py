@@ -19,9 +19,7 @@ DATA = ROOT / "node_modules" / "@stdlib"
 SEED = 20260
 TEST_SHARE, DEV_SHARE = 0.05, 0.03
 
-ASCII = str.maketrans(
-    {"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u2014": "--", "\u2013": "-", "\u2011": "-", "\u00a0": " "}
-)
+ASCII = {0x2019: "'", 0x2018: "'", 0x201C: '"', 0x201D: '"', 0x2014: "--", 0x2013: "-", 0x2011: "-", 0xA0: " "}
 
 
 def fetch():

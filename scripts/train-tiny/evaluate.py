@@ -54,14 +54,15 @@ def bits_per_byte(model, text, n_bytes, batch_size=8):
         for row, (these, those) in enumerate(group):
             tokens[row, : len(these)] = torch.from_numpy(these)
             targets[row, : len(those)] = torch.from_numpy(those)
-        loss = F.cross_entropy(model(tokens).flatten(0, 1), targets.flatten(), ignore_index=data.IGNORE, reduction="sum")
+        logits = model(tokens).flatten(0, 1)
+        loss = F.cross_entropy(logits, targets.flatten(), ignore_index=data.IGNORE, reduction="sum")
         bits += loss.item() / np.log(2)
     return bits / n_bytes
 
 
 def bigram_bits_per_byte(train, dev, test, n_bytes, vocab_size):
     """Returns (bits per byte, weights) of the interpolated bigram model."""
-    pairs, first = {}, np.zeros(vocab_size)
+    first = np.zeros(vocab_size)
     keys, counts = np.unique(train[:-1] * vocab_size + train[1:], return_counts=True)
     pairs = dict(zip(keys.tolist(), counts.tolist()))
     np.add.at(first, train[:-1], 1)

@@ -4,7 +4,9 @@ NAMES = (
     "Mary John James Robert Michael William David Richard Joseph Thomas Charles George Daniel Paul Mark Peter "
     "Henry Jack Frank Anna Elizabeth Sarah Susan Alice Emma Jane Kate Laura Lucy Martha Ruth Tom"
 ).split()
-COUNTRIES = "France England Spain Mexico Russia China Germany Japan Italy Canada Cuba India Egypt Greece Poland Ireland".split()
+COUNTRIES = (
+    "France England Spain Mexico Russia China Germany Japan Italy Canada Cuba India Egypt Greece Poland Ireland"
+).split()
 PLACES = "Paris London Rome Madrid Berlin Moscow Washington America Europe Africa Asia".split()
 DAYS = "January February March April June July August September October November December Monday Sunday".split()
 

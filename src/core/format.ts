@@ -2,12 +2,12 @@
 
 /** Returns `[batch=2, pos=7]`, or `[2, 7]` without axis names; sizes may be symbolic. A scalar is `[]`. */
 export function formatShape(shape: readonly (number | string)[], axes?: readonly string[]): string {
-  return `[${shape.map((size, i) => (axes?.[i] === undefined ? `${size}` : `${axes[i]}=${size}`)).join(", ")}]`;
+  return `[${shape.map((size, i) => (axes?.[i] === undefined ? String(size) : `${axes[i]}=${size}`)).join(", ")}]`;
 }
 
 /** Returns a byte count in decimal units with three digits: `512 B`, `1.50 MB`, `12.3 GB`. */
 export function formatBytes(bytes: number): string {
-  return Math.abs(bytes) < 1000 ? `${bytes} B` : `${scaled(bytes, ["kB", "MB", "GB", "TB", "PB"])}`;
+  return Math.abs(bytes) < 1000 ? `${bytes} B` : scaled(bytes, ["kB", "MB", "GB", "TB", "PB"]);
 }
 
 /** Returns a count with three digits: `999`, `12.3 k`, `3.50 M`, `1.20 G`. */

@@ -15,7 +15,8 @@ export async function sha256File(path: string, options: LongCallOptions & { tota
   const { signal, onProgress, total } = options;
   const hash = createHash("sha256");
   let done = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+  const chunks: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: 1 << 20 });
+  for await (const chunk of chunks) {
     throwIfAborted(signal, `hash of ${path}`);
     hash.update(chunk);
     done += chunk.length;

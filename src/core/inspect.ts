@@ -10,8 +10,8 @@ export const inspectSymbol: unique symbol = Symbol.for("nodejs.util.inspect.cust
  * with isolated declarations.)
  */
 export function printsItself(prototype: object): void {
-  const value = function toText(this: object): string {
-    return String(this);
+  const value = function toText(this: { toString(): string }): string {
+    return this.toString();
   };
   Object.defineProperty(prototype, inspectSymbol, { value, configurable: true });
 }

@@ -1,7 +1,7 @@
 /** Warnings: one logger, once per cause, into an injectable sink. */
 
 /** Receives one finished warning text, without a newline. */
-export type WarningSink = (text: string) => void;
+export type WarningSink = (text: string) => unknown;
 
 /** Passes on each cause's first warning only. */
 export interface Logger {
@@ -15,8 +15,8 @@ export interface Logger {
   warnings(): readonly string[];
 }
 
-/** Returns a logger of its own memory; by default it writes to `console.warn`. */
-export function createLogger(sink: WarningSink = (text) => console.warn(text)): Logger {
+/** Returns a logger of its own memory; by default it writes lines to `process.stderr`. */
+export function createLogger(sink: WarningSink = (text) => process.stderr.write(`${text}\n`)): Logger {
   const seen = new Set<string>();
   const written: string[] = [];
   return {

@@ -1,5 +1,5 @@
 /** Batches: rows of token ids made from documents, in a fixed order, as often as they are asked for. */
-import { InputError, inspectSymbol, type LongCallOptions } from "../core/index.js";
+import { InputError, type LongCallOptions, printsItself } from "../core/index.js";
 
 /** The part of a row that one document fills. */
 export interface Segment<T> {
@@ -84,6 +84,10 @@ export type BatchMaker<T> = (report: ReportCounts, options: LongCallOptions) => 
  * To continue a run that stopped after batch k, iterate over `batches.startAt(k + 1)`.
  */
 export class Batches<T> implements AsyncIterable<Batch<T>> {
+  static {
+    printsItself(this.prototype);
+  }
+
   /** What the batches are made of and how, in words; equal descriptions and equal data mean equal batches. */
   readonly description: string;
   readonly #make: BatchMaker<T>;
@@ -136,11 +140,6 @@ export class Batches<T> implements AsyncIterable<Batch<T>> {
   /** Returns one line of description. */
   toString(): string {
     return `Batches: ${this.description}`;
-  }
-
-  /** Returns {@link toString} for consoles and notebook cells. */
-  [inspectSymbol](): string {
-    return this.toString();
   }
 }
 
@@ -196,8 +195,12 @@ function nothingLeft(description: string, report: BatchReport, first: number): I
   const isStart = first > 0 && report.batches > 0;
   return new InputError({
     where: isStart ? "batches.startAt" : `batches of ${description}`,
-    got: isStart ? `batch ${first} of ${report.batches}` : `${report.documents} documents without a row (${report.emptyDocuments} empty, ${report.droppedTokens} tokens dropped)`,
+    got: isStart
+      ? `batch ${first} of ${report.batches}`
+      : `${report.documents} documents without a row (${report.emptyDocuments} empty, ${report.droppedTokens} tokens dropped)`,
     expected: isStart ? `a number below ${report.batches}` : "at least one row",
-    fix: isStart ? "The data have fewer batches; the run is finished." : 'Check the texts; a short last row is kept with lastRow: "pad".',
+    fix: isStart
+      ? "The data have fewer batches; the run is finished."
+      : 'Check the texts; a short last row is kept with lastRow: "pad".',
   });
 }

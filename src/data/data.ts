@@ -8,7 +8,14 @@ import { fileSource } from "./file-source.js";
 import { jsonSource } from "./json-source.js";
 import { describeValue, fieldDocument, type Row } from "./rows.js";
 import { memorySource, type Source } from "./source.js";
-import { csvFormat, jsonLinesFormat, rowOf, type TableFileOptions, type TextFileOptions, textFormat } from "./text-files.js";
+import {
+  csvFormat,
+  jsonLinesFormat,
+  rowOf,
+  type TableFileOptions,
+  type TextFileOptions,
+  textFormat,
+} from "./text-files.js";
 import { type TokenFileOptions, tokenSource } from "./token-source.js";
 
 /** A document of a file: a text or token ids, with the row that it came from where there is one. */
@@ -53,7 +60,8 @@ export const data: Data = {
   text: (source, options = {}) =>
     new Dataset(typeof source === "string" ? fileSource(textFormat(source, options)) : textList(source)),
   file: (path, field, options = {}) => new Dataset(openFile(path, field, options)),
-  tokens: (source, options = {}) => new Dataset(typeof source === "string" ? openTokens(source, options) : tokenList(source)),
+  tokens: (source, options = {}) =>
+    new Dataset(typeof source === "string" ? openTokens(source, options) : tokenList(source)),
   table: <R extends object>(source: string | readonly R[], options: TableFileOptions = {}): Dataset<R> =>
     // A file's rows are `Row`; the overloads tie R to it.
     new Dataset((typeof source === "string" ? openTable(source, options) : list(source, "data.table")) as Source<R>),
@@ -61,8 +69,14 @@ export const data: Data = {
 };
 
 function list<T>(values: readonly T[], name: string): Source<T> {
-  if (values.length > 0) return memorySource([...values], `${values.length} documents of ${name}`, (i) => `${name}: document ${i}`);
-  throw new InputError({ where: name, got: "an empty list", expected: "at least one document", fix: "Check where the list came from." });
+  if (values.length > 0)
+    return memorySource([...values], `${values.length} documents of ${name}`, (i) => `${name}: document ${i}`);
+  throw new InputError({
+    where: name,
+    got: "an empty list",
+    expected: "at least one document",
+    fix: "Check where the list came from.",
+  });
 }
 
 function textList(texts: readonly string[]): Source<TextDocument> {
@@ -76,7 +90,8 @@ function textList(texts: readonly string[]): Source<TextDocument> {
 
 function tokenList(rows: readonly DocumentTokens[]): Source<TokenDocument> {
   const bad = rows.findIndex((row) => !isTokens(row));
-  if (bad >= 0) throw wrongItem("data.tokens", bad, describeValue(rows[bad]), "a list of token ids (whole numbers, zero or more)");
+  if (bad >= 0)
+    throw wrongItem("data.tokens", bad, describeValue(rows[bad]), "a list of token ids (whole numbers, zero or more)");
   return list(
     rows.map((row) => ({ tokens: Int32Array.from(row) })),
     "data.tokens",
@@ -86,24 +101,33 @@ function tokenList(rows: readonly DocumentTokens[]): Source<TokenDocument> {
 function labelledList<R extends LabelledDocument>(rows: readonly R[]): Source<R> {
   rows.forEach((row, i) => {
     const hasOne = (typeof row.text === "string") !== isTokens(row.tokens);
-    if (!hasOne) throw wrongItem("data.labelled", i, "a row with neither or both of text and tokens", "exactly one of them");
-    if (typeof row.label !== "string") throw wrongItem("data.labelled", i, `the label ${String(row.label)}`, "a label that is a string");
+    if (!hasOne)
+      throw wrongItem("data.labelled", i, "a row with neither or both of text and tokens", "exactly one of them");
+    if (typeof row.label !== "string")
+      throw wrongItem("data.labelled", i, `the label ${String(row.label)}`, "a label that is a string");
   });
   return list(rows, "data.labelled");
 }
 
 function openFile(path: string, field: string | undefined, options: FileOptions): Source<FileDocument> {
   const name = field ?? "text";
-  const described = (source: Source<FileDocument>): Source<FileDocument> => ({ ...source, description: `${source.description}, field "${name}"` });
+  const described = (source: Source<FileDocument>): Source<FileDocument> => ({
+    ...source,
+    description: `${source.description}, field "${name}"`,
+  });
   switch (extname(path).toLowerCase()) {
     case ".jsonl":
     case ".ndjson":
-      return described(fileSource(jsonLinesFormat(path, (value, place) => itemDocument(value, place, { field, name }))));
+      return described(
+        fileSource(jsonLinesFormat(path, (value, place) => itemDocument(value, place, { field, name }))),
+      );
     case ".json":
       return described(jsonSource(path, (value, place) => itemDocument(value, place, { field, name })));
     case ".csv":
     case ".tsv":
-      return described(fileSource(csvFormat(path, options, (row, place): FileDocument => fieldDocument(row, name, place))));
+      return described(
+        fileSource(csvFormat(path, options, (row, place): FileDocument => fieldDocument(row, name, place))),
+      );
     case ".npy":
     case ".safetensors":
     case ".bin":
@@ -135,7 +159,12 @@ function openTokens(path: string, options: TokenFileOptions): Source<TokenDocume
   const toTokens = (value: unknown, place: string): TokenDocument => {
     const found = Array.isArray(value) ? value : rowOf(value, place)[field ?? "tokens"];
     if (isTokens(found) && found.length > 0) return { tokens: Int32Array.from(found) };
-    throw new FormatError({ where: place, got: describeValue(found), expected: "a list of token ids", fix: 'Name the field that holds them: data.tokens(path, { field: "input_ids" }).' });
+    throw new FormatError({
+      where: place,
+      got: describeValue(found),
+      expected: "a list of token ids",
+      fix: 'Name the field that holds them: data.tokens(path, { field: "input_ids" }).',
+    });
   };
   switch (extname(path).toLowerCase()) {
     case ".jsonl":

@@ -1,10 +1,10 @@
 /** A dataset: an immutable, lazy description of documents. */
-import { InputError, inspectSymbol, type LongCallOptions } from "../core/index.js";
+import { InputError, type LongCallOptions, printsItself } from "../core/index.js";
 import { Batches } from "./batches.js";
-import { packBatches, type PackOptions } from "./pack.js";
-import { padBatches, type PadOptions } from "./pad.js";
+import { type PackOptions, packBatches } from "./pack.js";
+import { type PadOptions, padBatches } from "./pad.js";
 import type { Entry, Source } from "./source.js";
-import { partRanges, scrambledFraction, type SplitFractions } from "./split.js";
+import { partRanges, type SplitFractions, scrambledFraction } from "./split.js";
 import { type Awaitable, chosen, type DocumentPlace, filteredAll, mapped, ranged, shuffled } from "./stages.js";
 import type { TokenizerSource } from "./tokenizer-like.js";
 
@@ -24,6 +24,10 @@ export interface SplitOptions<T> {
  * @typeParam T - What one document is: `{ text }`, `{ tokens }`, or a row.
  */
 export class Dataset<T> implements AsyncIterable<T> {
+  static {
+    printsItself(this.prototype);
+  }
+
   readonly #source: Source<T>;
 
   /** @internal Made by `data.text`, `data.file`, `data.tokens`, `data.table` and `data.labelled`. */
@@ -106,7 +110,10 @@ export class Dataset<T> implements AsyncIterable<T> {
    * before you shuffle.) Fractions are met to within a few documents. Reading a part that got no document is an
    * InputError.
    */
-  split<const P extends SplitFractions>(parts: P, options: SplitOptions<T> = {}): { readonly [K in keyof P]: Dataset<T> } {
+  split<const P extends SplitFractions>(
+    parts: P,
+    options: SplitOptions<T> = {},
+  ): { readonly [K in keyof P]: Dataset<T> } {
     const { seed = 0, by } = options;
     checkSeed(seed, "dataset.split");
     const ranges = partRanges(parts);
@@ -147,11 +154,6 @@ export class Dataset<T> implements AsyncIterable<T> {
   toString(): string {
     return `Dataset: ${this.description}`;
   }
-
-  /** Returns {@link toString} for consoles and notebook cells. */
-  [inspectSymbol](): string {
-    return this.toString();
-  }
 }
 
 /** Numbers keys by first appearance, so that appended documents change no earlier number. */
@@ -177,10 +179,20 @@ function emptyPart(name: string, count: number, hasKeys: boolean): InputError {
 
 function checkSeed(seed: number, where: string): void {
   if (Number.isSafeInteger(seed)) return;
-  throw new InputError({ where: `${where}: seed`, got: String(seed), expected: "a safe integer", fix: "Pass a number such as 0." });
+  throw new InputError({
+    where: `${where}: seed`,
+    got: String(seed),
+    expected: "a safe integer",
+    fix: "Pass a number such as 0.",
+  });
 }
 
 function checkCount(n: number, where: string): void {
   if (Number.isSafeInteger(n) && n >= 0) return;
-  throw new InputError({ where, got: String(n), expected: "a whole number of documents, zero or more", fix: "Pass a number such as 100." });
+  throw new InputError({
+    where,
+    got: String(n),
+    expected: "a whole number of documents, zero or more",
+    fix: "Pass a number such as 100.",
+  });
 }

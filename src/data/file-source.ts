@@ -145,7 +145,9 @@ export function readError(error: unknown, path: string): unknown {
       where: `read ${path}`,
       got: `${String(error.code)} from the file system`,
       expected: isPath ? "an existing file" : "a file that this process can read",
-      fix: isPath ? 'Check the path; texts themselves go in a list: data.text(["…"]).' : "Check the path and its permissions.",
+      fix: isPath
+        ? 'Check the path; texts themselves go in a list: data.text(["…"]).'
+        : "Check the path and its permissions.",
     },
     { cause: error },
   );

@@ -43,7 +43,11 @@ const defaultLength = 1024;
 const defaultBatchTokens = 4096;
 
 /** Returns the batches of a source packed into rows. */
-export function packBatches<T>(source: Source<T>, tokenizer: TokenizerSource | undefined, options: PackOptions): Batches<T> {
+export function packBatches<T>(
+  source: Source<T>,
+  tokenizer: TokenizerSource | undefined,
+  options: PackOptions,
+): Batches<T> {
   const length = checkedLength(options.contextLength, encoderOf(tokenizer).contextLength);
   const batchTokens = checkedBatchTokens(options.batchTokens, length);
   const shape = { ...options, contextLength: length, batchTokens };
@@ -145,7 +149,10 @@ class RowWriter<T> {
 }
 
 function isText(value: unknown): boolean {
-  return typeof value === "string" || (typeof value === "object" && value !== null && "text" in value && value.text !== undefined);
+  return (
+    typeof value === "string" ||
+    (typeof value === "object" && value !== null && "text" in value && value.text !== undefined)
+  );
 }
 
 function packPlan(source: TokenizerSource | undefined, options: SizedOptions): PackPlan {
@@ -177,7 +184,10 @@ function checkedLength(wanted: number | undefined, context: number | undefined):
   throw new InputError({
     where: "dataset.pack: contextLength",
     got: String(wanted),
-    expected: context === undefined ? "a whole number of tokens, at least 2" : `a whole number from 2 to ${context}, the model's context`,
+    expected:
+      context === undefined
+        ? "a whole number of tokens, at least 2"
+        : `a whole number from 2 to ${context}, the model's context`,
     fix: "Say how many tokens a row holds, such as { contextLength: 256 }.",
   });
 }

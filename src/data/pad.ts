@@ -32,7 +32,11 @@ const defaultBatchTokens = 4096;
 const windowBatches = 64;
 
 /** Returns the batches of a source with one document per row. */
-export function padBatches<T>(source: Source<T>, tokenizer: TokenizerSource | undefined, options: PadOptions): Batches<T> {
+export function padBatches<T>(
+  source: Source<T>,
+  tokenizer: TokenizerSource | undefined,
+  options: PadOptions,
+): Batches<T> {
   const shape = padShape(options, encoderOf(tokenizer).contextLength);
   const description = `${source.description}, padded ${JSON.stringify(shape)}`;
   return new Batches(description, (report, long) => pad(source, tokenizer, shape, { report, long }));
@@ -59,7 +63,12 @@ async function* pad<T>(
   }
 }
 
-async function* rowsOf<T>(source: Source<T>, encoder: Encoder, shape: PadShape, pass: Pass): AsyncGenerator<PlainRow<T>> {
+async function* rowsOf<T>(
+  source: Source<T>,
+  encoder: Encoder,
+  shape: PadShape,
+  pass: Pass,
+): AsyncGenerator<PlainRow<T>> {
   const { report, long } = pass;
   for await (const entry of source.stream(long)) {
     report.documents += 1;
@@ -75,7 +84,11 @@ interface RowRules {
   readonly report: ReportCounts;
 }
 
-function* documentRows<T>(entry: Entry<T>, ids: Int32Array, { shape, bosId, report }: RowRules): Generator<PlainRow<T>> {
+function* documentRows<T>(
+  entry: Entry<T>,
+  ids: Int32Array,
+  { shape, bosId, report }: RowRules,
+): Generator<PlainRow<T>> {
   const { maxLength, long = "truncate" } = shape;
   const row = (tokens: Int32Array, start: number, offset: number): PlainRow<T> => {
     const { index, place, value } = entry;
@@ -96,7 +109,10 @@ function* documentRows<T>(entry: Entry<T>, ids: Int32Array, { shape, bosId, repo
 }
 
 /** Puts rows of up to `windowTokens` tokens in order of length at a time; equal lengths keep their order. */
-async function* sortedInWindows<T>(rows: AsyncIterable<PlainRow<T>>, windowTokens: number): AsyncGenerator<PlainRow<T>> {
+async function* sortedInWindows<T>(
+  rows: AsyncIterable<PlainRow<T>>,
+  windowTokens: number,
+): AsyncGenerator<PlainRow<T>> {
   let window: PlainRow<T>[] = [];
   let size = 0;
   for await (const row of rows) {

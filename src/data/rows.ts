@@ -6,7 +6,11 @@ import { type DocumentTokens, isTokens, type RowDocument, type TokenDocument } f
 export type Row = Readonly<Record<string, unknown>>;
 
 /** Returns the text, or the token ids, that a row holds under `field`. */
-export function fieldDocument(row: Row, field: string, place: string): RowDocument | (TokenDocument & { readonly row: Row }) {
+export function fieldDocument(
+  row: Row,
+  field: string,
+  place: string,
+): RowDocument | (TokenDocument & { readonly row: Row }) {
   const value = Object.hasOwn(row, field) ? row[field] : undefined;
   if (typeof value === "string") return { text: value, row };
   if (isTokens(value) && value.length > 0) return { tokens: tokensOf(value), row };

@@ -24,7 +24,8 @@ export function scrambledFraction(index: number, seed: number): number {
 export function partRanges(parts: SplitFractions): ReadonlyMap<string, { readonly from: number; readonly to: number }> {
   const entries = Object.entries(parts);
   const sum = entries.reduce((total, [, fraction]) => total + fraction, 0);
-  if (entries.length === 0 || entries.some(([, f]) => !(f > 0 && f <= 1)) || Math.abs(sum - 1) > 1e-9) throw badFractions(parts);
+  if (entries.length === 0 || entries.some(([, f]) => !(f > 0 && f <= 1)) || Math.abs(sum - 1) > 1e-9)
+    throw badFractions(parts);
   let from = 0;
   return new Map(
     entries.map(([name, fraction], i) => {

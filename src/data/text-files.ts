@@ -99,7 +99,11 @@ export function csvFormat<T>(
   };
 }
 
-function csvRecords(path: string, dialect: CsvDialect, options: { readonly signal?: AbortSignal }): ReturnType<typeof joinLines> {
+function csvRecords(
+  path: string,
+  dialect: CsvDialect,
+  options: { readonly signal?: AbortSignal },
+): ReturnType<typeof joinLines> {
   const next = (line: Uint8Array, isOpen: boolean): "continue" | "end" | "skip" => {
     if (!isOpen && isBlank(line) && !line.includes(dialect.delimiter.charCodeAt(0))) return "skip";
     return endsInsideQuotes(line, isOpen, dialect) ? "continue" : "end";
@@ -109,7 +113,8 @@ function csvRecords(path: string, dialect: CsvDialect, options: { readonly signa
 
 function dialectOf(path: string, options: TableFileOptions): CsvDialect {
   const { delimiter = /\.tsv$/i.test(path) ? "\t" : ",", quotes = true } = options;
-  if (delimiter.length === 1 && delimiter.charCodeAt(0) < 128 && !'"\r\n'.includes(delimiter)) return { delimiter, quotes };
+  if (delimiter.length === 1 && delimiter.charCodeAt(0) < 128 && !'"\r\n'.includes(delimiter))
+    return { delimiter, quotes };
   throw new InputError({
     where: `${path}: delimiter`,
     got: JSON.stringify(delimiter),
@@ -164,6 +169,6 @@ export function rowOf(value: unknown, place: string): Row {
     where: place,
     got: describeValue(value),
     expected: "an object with named fields",
-    fix: "Write each row as a JSON object, such as {\"text\": \"…\"}.",
+    fix: 'Write each row as a JSON object, such as {"text": "…"}.',
   });
 }

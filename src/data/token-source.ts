@@ -1,6 +1,14 @@
 /** Token ids in files: arrays of rows, or one long stream that is read in pieces. */
 import { stat } from "node:fs/promises";
-import { DTypeError, FormatError, formatList, InputError, ShapeError, throwIfAborted, TokenError } from "../core/index.js";
+import {
+  DTypeError,
+  FormatError,
+  formatList,
+  InputError,
+  ShapeError,
+  TokenError,
+  throwIfAborted,
+} from "../core/index.js";
 import { openNpy, openSafetensors, readStoredRows, type StoredTensor } from "../io/index.js";
 import type { TokenDocument } from "./document.js";
 import { readError } from "./file-source.js";
@@ -53,7 +61,11 @@ export function tokenSource(path: string, options: TokenFileOptions): Source<Tok
   };
 }
 
-async function openStored(path: string, field: string | undefined, dtype: StoredTensor["dtype"]): Promise<StoredTensor> {
+async function openStored(
+  path: string,
+  field: string | undefined,
+  dtype: StoredTensor["dtype"],
+): Promise<StoredTensor> {
   if (path.endsWith(".npy")) return openNpy(path);
   if (path.endsWith(".safetensors")) return chooseTensor(path, field);
   const info = await stat(path).catch((error: unknown) => {
@@ -82,7 +94,12 @@ function tokenArray(stored: StoredTensor, pieceLength: number): TokenArray {
   checkIntegers(stored);
   const [size = 0] = stored.shape;
   if (stored.shape.length === 2)
-    return { stored, count: size, range: (at) => ({ start: at, end: at + 1 }), place: (at) => `${stored.path}: row ${at}` };
+    return {
+      stored,
+      count: size,
+      range: (at) => ({ start: at, end: at + 1 }),
+      place: (at) => `${stored.path}: row ${at}`,
+    };
   return {
     stored,
     count: Math.ceil(size / pieceLength),

@@ -52,7 +52,8 @@ function encodeEntry(
   prependBos: boolean | undefined,
 ): readonly number[] | Int32Array {
   const content = contentOf(value, place);
-  if (content.kind === "tokens") return prependBos === true ? withBos(content.tokens, findTokenizer(source), place) : content.tokens;
+  if (content.kind === "tokens")
+    return prependBos === true ? withBos(content.tokens, findTokenizer(source), place) : content.tokens;
   if (source === undefined) throw noTokenizer(place);
   const tokenizer = "tokenizer" in source ? source.tokenizer : source;
   if (content.text === "") return [];

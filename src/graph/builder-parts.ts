@@ -59,30 +59,45 @@ export function checkAxes(where: string, shape: readonly Dim[], axes: readonly s
 
 /** Checks the number of inputs and outputs of a call, and its attributes. */
 export function checkCall(schema: OpSchema, inputs: OpInputs, attributes: OpAttributes, outputCount: number): void {
-  const where = describeOp(schema.op, inputs);
+  const where = (): string => describeOp(schema.op, inputs);
   const [least, most] = schema.inputs;
   if (inputs.length < least || inputs.length > most) {
     const expected = least === most ? `${least}` : `${least} to ${most}`;
-    throw new GraphError({ where, got: `${inputs.length} inputs`, expected, fix: "Check the inputs of the op." });
+    throw new GraphError({
+      where: where(),
+      got: `${inputs.length} inputs`,
+      expected,
+      fix: "Check the inputs of the op.",
+    });
   }
   const [fewest, largest] = schema.outputs;
   if (outputCount < fewest || outputCount > largest) {
     const expected = fewest === largest ? `${fewest}` : `${fewest} to ${largest}`;
-    throw new GraphError({ where, got: `${outputCount} outputs`, expected, fix: "Check the number of outputs." });
+    throw new GraphError({
+      where: where(),
+      got: `${outputCount} outputs`,
+      expected,
+      fix: "Check the number of outputs.",
+    });
   }
   for (const [name, value] of Object.entries(attributes)) checkAttribute(schema, where, name, value);
 }
 
-function checkAttribute(schema: OpSchema, where: string, name: string, value: Attribute): void {
+function checkAttribute(schema: OpSchema, where: () => string, name: string, value: Attribute): void {
   const kind = Object.hasOwn(schema.attributes, name) ? schema.attributes[name] : undefined;
   if (kind === undefined) {
     const known = Object.keys(schema.attributes).join(", ") || "none";
     const got = `attribute "${name}"`;
-    throw new GraphError({ where, got, expected: `one of: ${known}`, fix: "Check the attribute's name." });
+    throw new GraphError({ where: where(), got, expected: `one of: ${known}`, fix: "Check the attribute's name." });
   }
   if (attributeFits(kind, value)) return;
   const got = `${name} = ${describeAttribute(value)}`;
-  throw new GraphError({ where, got, expected: `a value of kind ${kind}`, fix: "Check the attribute's value." });
+  throw new GraphError({
+    where: where(),
+    got,
+    expected: `a value of kind ${kind}`,
+    fix: "Check the attribute's value.",
+  });
 }
 
 /** ONNX stores floats as float32; rounding them here lets every reader see what the runtime will see. */

@@ -18,10 +18,11 @@ import {
   trimTrailing,
   unknownOp,
 } from "./builder-parts.js";
+import { ConstantPool } from "./constant-pool.js";
 import { type ContentsContext, inferContents } from "./contents.js";
 import { describeAttribute, describeOp, describeShape, describeType, describeValue } from "./describe.js";
 import { normalizeDim, sameShape } from "./dims.js";
-import { bytesOfData } from "./dtypes.js";
+import { inlineGraph } from "./inline.js";
 import type { Dim, Graph, GraphData, GraphDType, Initializer, Node, Value, WeightSource } from "./ir.js";
 import { neededNodes } from "./reach.js";
 import { findSchema, type OpSchema, type TypedShape } from "./schema.js";
@@ -50,9 +51,6 @@ interface OpenValue {
   axes?: readonly string[];
 }
 
-/** Constants of at most this many bytes are shared by content, larger ones by identity of their array. */
-const sharedConstantBytes = 4096;
-
 /**
  * Builds one graph: declares inputs and weights, adds ops, infers element types and shapes, shares equal expressions.
  *
@@ -68,8 +66,7 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #known = new Map<Value, readonly Dim[]>();
   readonly #shared = new Map<string, readonly Value[]>();
-  readonly #constants = new Map<string, Value>();
-  readonly #arrays = new Map<GraphData, Map<string, Value>>();
+  readonly #constants = new ConstantPool();
   readonly #counters = new Map<string, number>();
   readonly #names = new Set<string>();
 
@@ -81,7 +78,7 @@ export class GraphBuilder {
   static from(graph: Graph): GraphBuilder {
     const builder = new GraphBuilder();
     for (const value of graph.inputs) {
-      builder.#adopt(value, { kind: "input" });
+      builder.#register(value, { kind: "input" });
       builder.#inputs.set(value.name, value);
     }
     for (const initializer of graph.initializers) builder.#adoptInitializer(initializer);
@@ -145,7 +142,13 @@ export class GraphBuilder {
         fix: "Check the shape.",
       });
     }
-    return this.#sharedConstant(array, { dtype, shape: [...shape] });
+    const type = { dtype, shape: [...shape] };
+    const known = this.#constants.find(type, array);
+    if (known !== undefined) return known;
+    const value = this.#addInitializer(this.#uniqueName("const"), type, { kind: "data", data: array });
+    this.#learnConstant(value, array);
+    this.#constants.add(value, array);
+    return value;
   }
 
   /**
@@ -154,20 +157,16 @@ export class GraphBuilder {
    * @throws GraphError when the op is unknown, or its inputs or attributes do not fit; the message names them all.
    */
   op(op: string, inputs: OpInputs, attributes: OpAttributes = {}, options: OpOptions = {}): Value {
-    const [value] = this.ops(op, inputs, attributes, 1, options);
+    const { domain } = options;
+    if (domain !== undefined && findSchema(op, domain) === undefined) throw unknownOp(`${domain}.${op}`, inputs);
+    const [value] = this.ops(op, inputs, attributes, 1);
     if (value === undefined) throw unknownOp(op, inputs);
     return options.axes === undefined ? value : this.named(value, options.axes);
   }
 
-  /** Adds an operation with `outputCount` outputs; see {@link op}. */
-  ops(
-    op: string,
-    inputs: OpInputs,
-    attributes: OpAttributes,
-    outputCount: number,
-    options: Pick<OpOptions, "domain"> = {},
-  ): readonly Value[] {
-    const schema = findSchema(op, options.domain);
+  /** Adds an operation with `outputCount` outputs; see {@link op}. The domain follows from the op table. */
+  ops(op: string, inputs: OpInputs, attributes: OpAttributes, outputCount: number): readonly Value[] {
+    const schema = findSchema(op);
     if (schema === undefined) throw unknownOp(op, inputs);
     const trimmed = trimTrailing(inputs);
     for (const value of trimmed) if (value !== undefined) this.#idOf(value);
@@ -201,7 +200,9 @@ export class GraphBuilder {
     const key = `named|${this.#idOf(value)}|${axes.join(",")}`;
     const known = this.#shared.get(key)?.[0];
     if (known !== undefined) return known;
-    const [copy = value] = this.#addNode(identitySchema(), [value], {}, 1, axes);
+    const [copy = value] = this.#addNode(identitySchema(), [value], {}, 1);
+    const openCopy = this.#open.get(copy);
+    if (openCopy !== undefined) openCopy.axes = Object.freeze([...axes]);
     this.#shared.set(key, [copy]);
     return copy;
   }
@@ -241,13 +242,7 @@ export class GraphBuilder {
    * @throws GraphError when an input of `graph` has no replacement of the same element type.
    */
   inline(graph: Graph, replacements: ReadonlyMap<Value, Value>): Readonly<Record<string, Value>> {
-    const mapped = new Map(replacements);
-    for (const value of graph.inputs) this.#checkReplacement(value, mapped.get(value));
-    for (const { value, source } of graph.initializers) {
-      if (!mapped.has(value)) mapped.set(value, this.#inlineInitializer(value, source));
-    }
-    for (const node of graph.nodes) this.#inlineNode(node, mapped);
-    return Object.fromEntries(graph.outputs.map(({ name, value }) => [name, mapped.get(value) ?? value]));
+    return inlineGraph(this, graph, replacements);
   }
 
   /**
@@ -303,12 +298,12 @@ export class GraphBuilder {
 
   #uniqueName(base: string): string {
     let count = this.#counters.get(base) ?? 0;
-    while (this.#names.has(`${base}_${count}`)) count++;
-    this.#counters.set(base, count + 1);
+    while (this.#names.has(`${base}_${count}`) || this.#names.has(`${base}_${count}.0`)) count++;
+    this.#counters.set(base, count);
     return `${base}_${count}`;
   }
 
-  #newValue(name: string, type: TypedShape, axes: readonly string[] | undefined): Value {
+  #newValue(name: string, type: TypedShape, axes?: readonly string[]): Value {
     const open: OpenValue = { name, dtype: type.dtype, shape: type.shape };
     if (axes !== undefined) open.axes = Object.freeze([...axes]);
     this.#open.set(open, open);
@@ -329,29 +324,10 @@ export class GraphBuilder {
   }
 
   #addInitializer(name: string, type: TypedShape, source: WeightSource): Value {
-    const value = this.#newValue(name, type, undefined);
+    const value = this.#newValue(name, type);
     this.#register(value, { kind: "initializer", source });
     this.#initializers.set(name, Object.freeze({ value, source }));
     return value;
-  }
-
-  #sharedConstant(array: GraphData, type: TypedShape): Value {
-    const shapeKey = `${type.dtype}${describeShape(type.shape)}`;
-    const byContent = array.byteLength <= sharedConstantBytes;
-    const scope = byContent ? this.#constants : this.#byArray(array);
-    const key = byContent ? `${shapeKey}${bytesOfData(array).join(",")}` : shapeKey;
-    const known = scope.get(key);
-    if (known !== undefined) return known;
-    const value = this.#addInitializer(this.#uniqueName("const"), type, { kind: "data", data: array });
-    this.#learnConstant(value, array);
-    scope.set(key, value);
-    return value;
-  }
-
-  #byArray(array: GraphData): Map<string, Value> {
-    const known = this.#arrays.get(array) ?? new Map<string, Value>();
-    this.#arrays.set(array, known);
-    return known;
   }
 
   #learnConstant(value: Value, array: GraphData): void {
@@ -367,16 +343,10 @@ export class GraphBuilder {
     return `${schema.op}|${ids}|${outputCount}|${pairs}`;
   }
 
-  #addNode(
-    schema: OpSchema,
-    inputs: OpInputs,
-    attributes: OpAttributes,
-    outputCount: number,
-    axes?: readonly string[],
-  ): readonly Value[] {
+  #addNode(schema: OpSchema, inputs: OpInputs, attributes: OpAttributes, outputCount: number): readonly Value[] {
     const base = this.#uniqueName(schema.op);
     const context = {
-      where: describeOp(schema.op, inputs),
+      where: () => describeOp(schema.op, inputs),
       inputs,
       attributes,
       outputCount,
@@ -384,9 +354,7 @@ export class GraphBuilder {
       fresh: (axis: number) => `${base}.${axis}`,
     };
     const types = schema.infer(context);
-    const outputs = types.map((type, index) =>
-      this.#newValue(outputCount === 1 ? base : `${base}.${index}`, type, axes),
-    );
+    const outputs = types.map((type, index) => this.#newValue(outputCount === 1 ? base : `${base}.${index}`, type));
     const node = freezeNode(schema, inputs, attributes, outputs);
     for (const value of outputs) this.#register(value, { kind: "node", node });
     this.#nodes.push(node);
@@ -401,56 +369,22 @@ export class GraphBuilder {
     if (contents !== undefined) this.#known.set(only, contents);
   }
 
-  #adopt(value: Value, producer: Producer): void {
-    this.#register(value, producer);
-  }
-
   #adoptInitializer(initializer: Initializer): void {
     const { value, source } = initializer;
-    this.#adopt(value, { kind: "initializer", source });
+    this.#register(value, { kind: "initializer", source });
     this.#initializers.set(value.name, initializer);
     if (source.kind !== "data") return;
     this.#learnConstant(value, source.data);
-    if (source.data.byteLength > sharedConstantBytes) this.#byArray(source.data).set(describeType(value), value);
-    else this.#constants.set(`${describeType(value)}${bytesOfData(source.data).join(",")}`, value);
+    this.#constants.add(value, source.data);
   }
 
   #adoptNode(node: Node): void {
     const schema = findSchema(node.op, node.domain);
     if (schema === undefined) throw unknownOp(node.op, node.inputs);
-    for (const value of node.outputs) this.#adopt(value, { kind: "node", node });
+    for (const value of node.outputs) this.#register(value, { kind: "node", node });
     this.#nodes.push(node);
     const { inputs, attributes } = node;
     this.#shared.set(this.#nodeKey(schema, inputs, attributes, node.outputs.length), node.outputs);
     this.#learnNode(node.op, node.outputs, { inputs, attributes, known: (value) => this.#known.get(value) });
-  }
-
-  #checkReplacement(value: Value, replacement: Value | undefined): void {
-    if (replacement !== undefined && replacement.dtype === value.dtype && this.has(replacement)) return;
-    throw new GraphError({
-      where: `GraphBuilder.inline: input "${value.name}"`,
-      got: describeValue(replacement),
-      expected: `a value of this builder for ${describeType(value)}`,
-      fix: "Pass a replacement for every input of the graph.",
-    });
-  }
-
-  #inlineInitializer(value: Value, source: WeightSource): Value {
-    const shape = value.shape.map(Number);
-    const constant = value.name.startsWith("const_") && source.kind === "data";
-    return constant
-      ? this.constant(source.data, value.dtype, shape)
-      : this.weight(value.name, value.dtype, shape, source);
-  }
-
-  #inlineNode(node: Node, mapped: Map<Value, Value>): void {
-    if (node.outputs.every((value) => mapped.has(value))) return;
-    const inputs = node.inputs.map((value) => (value === undefined ? undefined : mapped.get(value)));
-    const outputs = this.ops(node.op, inputs, node.attributes, node.outputs.length, { domain: node.domain });
-    node.outputs.forEach((value, index) => {
-      const copy = outputs[index];
-      if (copy === undefined || mapped.has(value)) return;
-      mapped.set(value, value.axes === undefined ? copy : this.named(copy, value.axes));
-    });
   }
 }

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { FormatError, UnsupportedError } from "../core/index.js";
 import { GraphBuilder } from "./builder.js";
-import { dataOfBytes, dtypeOfOnnx, graphDTypes } from "./dtypes.js";
 import { normalizeDim } from "./dims.js";
+import { dataOfBytes, dtypeOfOnnx, graphDTypes } from "./dtypes.js";
 import type { Attribute, Dim, Graph, GraphDType, Value, WeightSource } from "./ir.js";
 import {
   type AttributeProto,
@@ -194,6 +194,8 @@ function decodeAttribute(
       return [[name, new TextDecoder().decode(attribute.s)]];
     case AttributeType.TENSOR:
       if (schema?.attributes[name] === "scalar" && attribute.t !== undefined) return decodeScalar(name, attribute.t);
+      break;
+    default:
   }
   throw new UnsupportedError({
     where: `decode: node "${node.name}" (${node.opType})`,

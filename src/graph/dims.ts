@@ -215,10 +215,13 @@ export function broadcastDim(a: Dim, b: Dim): Dim | undefined {
 /**
  * Returns the shape that `shapes` broadcast to, numpy style (aligned at the last axis).
  *
- * @param where - Names the operation in the error.
+ * @param where - Names the operation in the error; a function is called only then.
  * @throws GraphError when two sizes differ and neither is 1; the message lists every shape.
  */
-export function broadcastShapes(where: string, ...shapes: readonly (readonly Dim[])[]): readonly Dim[] {
+export function broadcastShapes(
+  where: string | (() => string),
+  ...shapes: readonly (readonly Dim[])[]
+): readonly Dim[] {
   const rank = Math.max(0, ...shapes.map((shape) => shape.length));
   const result: Dim[] = [];
   for (let axis = 0; axis < rank; axis++) {
@@ -227,7 +230,7 @@ export function broadcastShapes(where: string, ...shapes: readonly (readonly Dim
       const own: Dim = shape[axis - rank + shape.length] ?? 1;
       dim = dim === undefined ? undefined : broadcastDim(dim, own);
     }
-    if (dim === undefined) throw clash(where, axis - rank, shapes);
+    if (dim === undefined) throw clash(typeof where === "string" ? where : where(), axis - rank, shapes);
     result.push(dim);
   }
   return result;

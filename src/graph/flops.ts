@@ -53,6 +53,7 @@ function product(shape: readonly number[]): number {
 class Sizes {
   readonly unknown = new Set<string>();
   readonly #bindings: Bindings;
+  readonly #numbers = new Map<string, number>();
 
   constructor(bindings: Bindings) {
     this.#bindings = bindings;
@@ -72,6 +73,12 @@ class Sizes {
 
   #number(dim: Dim): number {
     if (typeof dim === "number") return dim;
+    const number = this.#numbers.get(dim) ?? this.#evaluate(dim);
+    this.#numbers.set(dim, number);
+    return number;
+  }
+
+  #evaluate(dim: string): number {
     const missing = dimSymbols(dim).filter((name) => name.includes(".") && !Object.hasOwn(this.#bindings, name));
     for (const name of missing) this.unknown.add(name);
     const ones = Object.fromEntries(missing.map((name) => [name, 1]));
@@ -95,7 +102,7 @@ function einsumFlops(node: Node, sizes: Sizes): number {
   const letters = new Map<string, number>();
   parsed?.operands.forEach((subscripts, index) => {
     const shape = sizes.of(node.inputs[index]);
-    [...subscripts].forEach((letter, axis) =>
+    Array.from(subscripts).forEach((letter, axis) =>
       letters.set(letter, Math.max(letters.get(letter) ?? 1, shape[axis] ?? 1)),
     );
   });

@@ -5,6 +5,7 @@ export { type AttentionSteps, maskedSoftmax } from "./ops/attention-decomposed.j
 export type { AttentionInputs, AttentionOutputs } from "./ops/attention-inputs.js";
 export type { Operand } from "./ops/base.js";
 export type { ScatterReduction, TopK, TopKOptions } from "./ops/indexing.js";
+export type { StrideRange } from "./ops/layout.js";
 export type { RotaryOptions } from "./ops/network.js";
 export type { FusedMatmulOptions } from "./ops/reduction.js";
 

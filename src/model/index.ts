@@ -21,6 +21,7 @@ export * from "./hooks/index.js";
 export { type LoadOptions, loadModel } from "./load.js";
 export { type HookFunction, Model } from "./model.js";
 export type { HookPoint } from "./plan/build.js";
+export { type CapturePlan, type EditPlan, Explanation } from "./plan/explain.js";
 export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { Receipt } from "./run/receipt.js";

@@ -1,5 +1,5 @@
 /** The public model: an immutable view that runs, explains itself and makes edited views. */
-import { InputError, inspectSymbol } from "../core/index.js";
+import { InputError, printsItself } from "../core/index.js";
 import { Tensor } from "../tensor/index.js";
 import type { ActivationCache } from "./cache/activation-cache.js";
 import type { ModelConfig } from "./config.js";
@@ -7,6 +7,7 @@ import { edit } from "./edits/edit.js";
 import type { Edit, EditCallback } from "./edits/types.js";
 import { generate, type GeneratedTokens, type GenerateOptions, generateStream, type Generation } from "./generate/generate.js";
 import type { HookSpecs } from "./hooks/index.js";
+import { type Explanation, explainRun } from "./plan/explain.js";
 import { describeHookPoints } from "./plan/resolve.js";
 import type { HookPoint } from "./plan/build.js";
 import { checkProcessing, type Processing } from "./processing.js";
@@ -26,6 +27,10 @@ export type HookFunction = readonly [HookSpecs, EditCallback];
  * A model is an immutable view: `with`, `processed` and `withPrecision` return new views over the same weights.
  */
 export class Model {
+  static {
+    printsItself(this.prototype);
+  }
+
   /** @internal */
   readonly view: ModelView;
 
@@ -110,6 +115,11 @@ export class Model {
     return runModel(this.view, input, options);
   }
 
+  /** Plans a run before any compute: bytes, FLOPs, segments, what each edit reaches. */
+  explain(input: ModelInput, options: RunOptions = {}): Explanation {
+    return explainRun(this.view, input, options);
+  }
+
   /** Runs and keeps activations: every hook point, or those that `namesFilter` names. TransformerLens's name. */
   async runWithCache(input: ModelInput, namesFilter: HookSpecs = "*", options: RunOptions = {}): Promise<{ logits: Run["logits"]; cache: ActivationCache }> {
     const run = await this.run(input, { ...options, capture: namesFilter });
@@ -163,11 +173,6 @@ export class Model {
   /** Same as {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** @internal */
-  [inspectSymbol](): string {
-    return inspectModel(this);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The engine: compiles programs once, runs them one after the other in a worker thread. */
-import { formatBytes, GraphError, InputError, inspectSymbol, throwIfAborted } from "../core/index.js";
+import { formatBytes, GraphError, InputError, printsItself, throwIfAborted } from "../core/index.js";
 import type { Value } from "../graph/index.js";
 import { copyTensor, detachTensor, takeTensors } from "./buffers.js";
 import { closedDuring, closedError, failureError } from "./failures.js";
@@ -31,6 +31,10 @@ const defaultSessionCacheBytes = 1 << 30;
  * process may exit, throw or be signalled at any time; its exit waits (at most 10 s) for the segment that is running.
  */
 export class Engine {
+  static {
+    printsItself(this.prototype);
+  }
+
   readonly #threads: number;
   readonly #provider: Provider;
   readonly #sessions: Sessions;
@@ -82,7 +86,7 @@ export class Engine {
       where,
       async () => {
         const encodedBefore = this.#sessions.stats().encodeMs;
-        const staged = await this.#sessions.stage(plan);
+        const staged = await this.#stage(plan);
         const encodeMs = this.#sessions.stats().encodeMs - encodedBefore;
         const reply = await this.#runJob(where, { plan, staged, feeds: {}, compileOnly: true }, options);
         this.#link?.release(this.#sessions.evict());
@@ -187,7 +191,7 @@ export class Engine {
   }
 
   /** Shows provider, threads and sessions in one line. */
-  [inspectSymbol](): string {
+  toString(): string {
     const { sessions, bytes } = this.#sessions.stats();
     const state = this.#closing === undefined ? `${sessions} sessions, ${formatBytes(bytes)}` : "closed";
     return `Engine(${this.#provider}, ${this.#threads} threads, ${state})`;
@@ -201,15 +205,13 @@ export class Engine {
   async #execute(plan: ProgramPlan, feeds: Feeds, options: RunOptions): Promise<Readonly<Record<string, RawTensor>>> {
     const where = "engine.run";
     const sizes = this.#bindAll(where, plan, feeds);
-    const staged = await this.#sessions.stage(plan);
+    const staged = await this.#stage(plan, sizes);
     try {
       const reply = await this.#runJob(where, { plan, staged, feeds, compileOnly: false }, options);
       this.#remember(reply);
       return Object.fromEntries(reply.outputs);
     } finally {
       this.#totals.runs++;
-      this.#sessions.measure(staged, sizes);
-      this.#link?.release(this.#sessions.evict());
     }
   }
 
@@ -226,6 +228,12 @@ export class Engine {
       bound.push({ input, tensor });
     }
     return bindSizes(where, bound);
+  }
+
+  async #stage(plan: ProgramPlan, sizes?: Sizes): Promise<readonly Staged[]> {
+    const { segments, released } = await this.#sessions.stage(plan, sizes);
+    this.#link?.release(released);
+    return segments;
   }
 
   async #runJob(where: string, work: Work, options: RunOptions): Promise<DoneReply> {
@@ -275,7 +283,7 @@ export class Engine {
   #account({ cost }: DoneReply | FailedReply, staged: readonly Staged[]): void {
     this.#totals.createMs += cost.createMs;
     this.#totals.runMs += cost.runMs;
-    this.#sessions.created(cost.created, staged);
+    this.#sessions.finished(cost.created, staged);
   }
 
   #remember(reply: DoneReply): void {

@@ -3,6 +3,8 @@ import type { LimpidError } from "../core/index.js";
 import { abortedError } from "./failures.js";
 
 interface Waiting {
+  readonly where: string;
+  readonly signal: AbortSignal | undefined;
   start(): Promise<void>;
   reject(error: Error): void;
 }
@@ -24,36 +26,40 @@ export class JobQueue {
    */
   add<T>(where: string, task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiting = this.#waiting.filter((other) => other !== job);
-        reject(abortedError(where, signal));
-      };
-      const job: Waiting = {
-        start: () => {
-          signal?.removeEventListener("abort", onAbort);
-          return task().then(resolve, reject);
-        },
-        reject: (error) => {
-          signal?.removeEventListener("abort", onAbort);
-          reject(error);
-        },
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.push(job);
+      this.#waiting.push({ where, signal, start: () => task().then(resolve, reject), reject });
+      // The same function is added once per signal, however many tasks share it.
+      signal?.addEventListener("abort", this.#rejectAborted);
       this.#next();
     });
   }
 
   /** Rejects every waiting task; the running one goes on. */
   rejectWaiting(error: LimpidError): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const job of waiting) job.reject(error);
+    for (const job of this.#take(() => true)) job.reject(error);
+  }
+
+  readonly #rejectAborted = (): void => {
+    for (const job of this.#take(({ signal }) => signal?.aborted === true)) {
+      job.reject(abortedError(job.where, job.signal));
+    }
+  };
+
+  #take(isTaken: (job: Waiting) => boolean): readonly Waiting[] {
+    const taken = this.#waiting.filter(isTaken);
+    this.#waiting = this.#waiting.filter((job) => !isTaken(job));
+    for (const { signal } of taken) this.#unwatch(signal);
+    return taken;
+  }
+
+  #unwatch(signal: AbortSignal | undefined): void {
+    if (this.#waiting.some((job) => job.signal === signal)) return;
+    signal?.removeEventListener("abort", this.#rejectAborted);
   }
 
   #next(): void {
     const job = this.#isRunning ? undefined : this.#waiting.shift();
     if (job === undefined) return;
+    this.#unwatch(job.signal);
     this.#isRunning = true;
     void job.start().finally(() => {
       this.#isRunning = false;

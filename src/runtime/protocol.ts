@@ -25,6 +25,8 @@ export interface SegmentJob {
   readonly outputs: readonly string[];
   /** Values that no later segment needs. */
   readonly drop: readonly string[];
+  /** Release the session as soon as it has run: all sessions of the job together would hold too much. */
+  readonly isOnce: boolean;
 }
 
 /** Resident tensors of a job: value name to resident name. */

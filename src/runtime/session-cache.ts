@@ -23,6 +23,11 @@ export class SessionCache {
     this.#limit = limitBytes;
   }
 
+  /** Most bytes that sessions may hold between runs. */
+  get limit(): number {
+    return this.#limit;
+  }
+
   /** Number of sessions alive. */
   get size(): number {
     return this.#entries.size;
@@ -49,12 +54,22 @@ export class SessionCache {
     this.#entries.set(entry.key, entry);
   }
 
-  /** Forgets the least recently used sessions until the rest fits; returns their numbers, to be released. */
-  evict(): readonly number[] {
+  /** Forgets a session. */
+  delete(entry: SessionEntry): void {
+    this.#entries.delete(entry.key);
+  }
+
+  /**
+   * Forgets the least recently used sessions until the rest and `extraBytes` fit, but none that is in use.
+   *
+   * @returns Numbers of the sessions to be released.
+   */
+  makeRoom(extraBytes = 0, inUse: ReadonlySet<SessionEntry> = new Set()): readonly number[] {
     const released: number[] = [];
-    let bytes = this.bytes;
-    for (const entry of this.#entries.values()) {
+    let bytes = this.bytes + extraBytes;
+    for (const entry of [...this.#entries.values()]) {
       if (bytes <= this.#limit) break;
+      if (inUse.has(entry)) continue;
       this.#entries.delete(entry.key);
       bytes -= entry.baseBytes + entry.workingBytes;
       released.push(entry.id);

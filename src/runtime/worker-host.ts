@@ -62,13 +62,14 @@ export class WorkerHost {
   /** Does one order; never rejects. */
   async handle(order: Job | ReleaseOrder): Promise<void> {
     if (order.type === "release") {
-      await this.#release(order);
+      await this.#release(order.sessions);
       return;
     }
     const trail: Trail = { phase: "load", segment: -1, created: [], createMs: 0, runMs: 0 };
     try {
       await this.#answer(order, trail);
     } catch (error) {
+      if (order.type === "run") await this.#releaseOnce(order);
       this.#fail(order, trail, error);
     }
   }
@@ -100,6 +101,7 @@ export class WorkerHost {
         if (wanted.has(name)) kept.set(name, tensor);
       }
       for (const name of segment.drop) values.delete(name);
+      if (segment.isOnce) await this.#release([segment.session]);
       this.#post({ type: "progress", id: job.id, done: index + 1 });
     }
     this.#checkAbort(job, trail);
@@ -174,8 +176,12 @@ export class WorkerHost {
     this.#post({ type: "failed", id: job.id, phase, segment: trail.segment, message, cost: costOf(trail) });
   }
 
-  async #release(order: ReleaseOrder): Promise<void> {
-    for (const id of order.sessions) {
+  async #releaseOnce(job: RunJob): Promise<void> {
+    await this.#release(job.segments.filter(({ isOnce }) => isOnce).map(({ session }) => session));
+  }
+
+  async #release(ids: readonly number[]): Promise<void> {
+    for (const id of ids) {
       const session = this.#sessions.get(id);
       this.#sessions.delete(id);
       if (session === undefined || isStopped(this.#setup.control)) continue;

@@ -1,7 +1,7 @@
 /** Making tensors: from nested lists, constants, ranges and random numbers; and functions over several tensors. */
 import { InputError, type Random } from "../core/index.js";
 import { checkedAxes, checkShape, sizeOf } from "./axes.js";
-import type { Axes, BroadcastAxes } from "./axis-types.js";
+import type { Axes } from "./axis-types.js";
 import { cast, filled } from "./cast.js";
 import { einsum as einsumViews } from "./contract.js";
 import { type DType, type DTypeOfData, dtypeOfData, type Promote, type TensorData } from "./dtype.js";
@@ -10,7 +10,7 @@ import { concat as concatViews, stack as stackViews } from "./join.js";
 import { type NestedInput, unnest } from "./nested.js";
 import { rowMajor } from "./strided.js";
 import { Tensor } from "./tensor.js";
-import { type OperandDType, type TensorOperand, viewOf } from "./tensor-core.js";
+import { type TensorOperand, viewOf } from "./tensor-core.js";
 
 /**
  * Returns a tensor of nested lists, a number, or a one-axis typed array (copied).

@@ -90,11 +90,9 @@ function checkedPosition(index: number, size: number, place: Place): number {
 
 function checkedSlice(slice: AxisSlice, size: number, place: Place): { from: number; length: number; step: number } {
   const { from = 0, to = size, step = 1 } = slice;
-  const unknown = Object.keys(slice).filter((key) => key !== "from" && key !== "to" && key !== "step");
-  const first = from < 0 ? from + size : from;
-  const end = to < 0 ? to + size : to;
-  const areWhole = Number.isInteger(from) && Number.isInteger(to) && Number.isInteger(step);
-  if (unknown.length === 0 && areWhole && step >= 1 && first >= 0 && first <= end && end <= size) {
+  const [first, end] = [from < 0 ? from + size : from, to < 0 ? to + size : to];
+  const isWithin = first >= 0 && first <= end && end <= size && step >= 1;
+  if (isWithin && [from, to, step].every(Number.isInteger) && Object.keys(slice).every(isSliceKey)) {
     return { from: first, length: Math.ceil((end - first) / step), step };
   }
   throw new ShapeError({
@@ -103,6 +101,10 @@ function checkedSlice(slice: AxisSlice, size: number, place: Place): { from: num
     expected: `{ from, to, step } with 0 <= from <= to <= ${size} and step >= 1`,
     fix: "Slices are not clamped; negative ends count from the end; use flip() to go backwards.",
   });
+}
+
+function isSliceKey(key: string): boolean {
+  return key === "from" || key === "to" || key === "step";
 }
 
 /** Returns the positions that a one-axis tensor of integers, or a mask as long as the axis, selects. */

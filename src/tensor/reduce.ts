@@ -119,18 +119,16 @@ function mean(row: NumericArray): number {
   return row.length === 0 ? Number.NaN : sum(row) / row.length;
 }
 
-/** Two passes; the second subtracts the mean's own rounding error. An empty row is NaN. */
+/** Two passes: the mean, then the squares of the deviations from it. An empty row is NaN. */
 function varianceOf(row: NumericArray, correction: number): number {
   const center = mean(row);
   let squares = 0;
-  let rest = 0;
   for (let i = 0; i < row.length; i++) {
     const deviation = (row[i] as number) - center;
     squares += deviation * deviation;
-    rest += deviation;
   }
   const divisor = row.length - correction;
-  return divisor > 0 ? (squares - (rest * rest) / row.length) / divisor : Number.NaN;
+  return divisor > 0 ? squares / divisor : Number.NaN;
 }
 
 /** The Euclidean norm, rescaled when the squares leave the range of float64. */

@@ -70,7 +70,7 @@ export function copyInto(target: Strided, source: Strided): void {
     const [toStart = 0, fromStart = 0] = starts;
     const [toStride = 0, fromStride = 0] = strides;
     if (toStride === 1 && fromStride === 1 && length > 16) {
-      copyWindow(to, toStart, from, fromStart, length);
+      setWindow(to, toStart, from.subarray(fromStart, fromStart + length));
       return;
     }
     copyRun({ to, toStart, toStride, from, fromStart, fromStride, length });
@@ -119,8 +119,7 @@ function subarrayOf<D extends DType>(_dtype: D, data: DataOf[D], offset: number,
   return data.subarray(offset, offset + size) as DataOf[D];
 }
 
-function copyWindow(to: TensorData, toStart: number, from: TensorData, fromStart: number, length: number): void {
-  const part = from.subarray(fromStart, fromStart + length);
+function setWindow(to: TensorData, toStart: number, part: TensorData): void {
   if (to instanceof BigInt64Array) {
     if (part instanceof BigInt64Array) to.set(part, toStart);
   } else if (!(part instanceof BigInt64Array)) to.set(part, toStart);

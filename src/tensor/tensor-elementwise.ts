@@ -87,7 +87,7 @@ export abstract class ElementwiseTensor<D extends DType = DType, A extends Axes 
     return this.unary("not");
   }
   /** Returns this where `condition` is not zero, and `otherwise` elsewhere; all three broadcast. */
-  where<O extends TensorOperand>(condition: Tensor, otherwise: O): Tensor<OperandDType<D, O> | (D & "bool"), Axes> {
+  where<O extends TensorOperand>(condition: Tensor, otherwise: O): Tensor<OperandDType<D, O> | (D & "bool")> {
     return this.derive(select(condition.strided, this.strided, viewOf(otherwise)));
   }
 

@@ -50,12 +50,16 @@ export class Tensor<D extends DType = DType, A extends Axes = Axes> extends Redu
     shape: readonly number[],
     axes?: readonly [...B],
   ): Tensor<DTypeOfData<T>, B>;
+  /** Wraps a typed array as the dtype named, which must be one that the array can hold. */
   static of<E extends DType, B extends Axes = Axes>(
     data: DataOf[E],
     shape: readonly number[],
     axes: readonly [...B] | undefined,
     dtype: E,
   ): Tensor<E, B>;
+  /**
+   *
+   */
   static of(data: TensorData, shape: readonly number[], axes?: readonly string[], dtype?: DType): Tensor {
     const where = "Tensor.of";
     const elementType = dtypeOfData(data, dtype, where);

@@ -72,7 +72,7 @@ export async function runGraph(
       return [value.name, makeTensor(value, feed.data, shape)] as const;
     });
     const results = await session.run(Object.fromEntries(tensors));
-    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toResult(tensor as Tensor)]));
+    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, toResult(tensor)]));
   } finally {
     await session.release();
   }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cutAt, cutAtCallbacks, type Graph, GraphBuilder, type Value } from "../../src/graph/index.js";
 import { buildRecipe, recipeFeeds, recipes } from "../helpers/random-graph.js";
-import { type Feeds, runGraph, type RunResult } from "../helpers/run-graph.js";
+import { type Feeds, type RunResult, runGraph } from "../helpers/run-graph.js";
 
 type Results = Record<string, RunResult>;
 

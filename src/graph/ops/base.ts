@@ -41,7 +41,7 @@ export abstract class BaseOps {
     if (first === undefined) {
       throw new GraphError({
         where: `ops.${op}`,
-        got: `only numbers (${operands.join(", ")})`,
+        got: `only numbers (${operands.map(Number).join(", ")})`,
         expected: "at least one value",
         fix: "Compute numbers in JavaScript, or make a constant first.",
       });

@@ -1,6 +1,7 @@
 /** Typed ops that work element by element. */
-import type { GraphDType, Value } from "../ir.js";
+
 import { graphDTypes } from "../dtypes.js";
+import type { GraphDType, Value } from "../ir.js";
 import { BaseOps, type Operand } from "./base.js";
 
 /** Element-wise methods. Operands broadcast; numbers become constants. Abstract: use `Ops`. */

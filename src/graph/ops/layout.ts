@@ -10,6 +10,14 @@ import { reshapeDims, shapeValue, sizeValue } from "./sizes.js";
 /** Stands for the end of an axis in {@link LayoutOps.slice}. */
 const axisEnd = 2 ** 31 - 1;
 
+/** Which elements {@link LayoutOps.stride} takes. */
+export interface StrideRange {
+  readonly start?: number;
+  readonly end?: number;
+  /** Distance between neighbours, not 0. */
+  readonly step: number;
+}
+
 /** Layout methods. Axes count from 0, or back from -1. Abstract: use `Ops`. */
 export abstract class LayoutOps extends ElementwiseOps {
   /**
@@ -76,15 +84,22 @@ export abstract class LayoutOps extends ElementwiseOps {
   }
 
   /**
-   * Returns the elements `start`, `start + step`, … before `end` of one axis.
+   * Returns the elements of one axis from `start` up to `end`.
    *
    * @param start - First index; negative counts from the end. A scalar or `[1]` int64 value is allowed.
    * @param end - Index behind the last; left out, the end of the axis. Bounds are taken to lie inside the axis.
    */
-  slice(x: Value, axis: number, start: Operand, end: Operand = axisEnd, step = 1): Value {
-    const stop = step < 0 && end === axisEnd ? -axisEnd - 1 : end;
-    const steps = step === 1 ? [] : [this.ints([step])];
-    return this.builder.op("Slice", [x, this.bound(start), this.bound(stop), this.ints([axis]), ...steps]);
+  slice(x: Value, axis: number, start: Operand, end: Operand = axisEnd): Value {
+    return this.builder.op("Slice", [x, this.bound(start), this.bound(end), this.ints([axis])]);
+  }
+
+  /** Returns the elements `start`, `start + step`, … of one axis, before `end`; a negative step runs backwards. */
+  stride(x: Value, axis: number, range: StrideRange): Value {
+    const { step } = range;
+    const start = range.start ?? (step < 0 ? -1 : 0);
+    const end = range.end ?? (step < 0 ? -axisEnd - 1 : axisEnd);
+    const bounds = [this.bound(start), this.bound(end), this.ints([axis]), this.ints([step])];
+    return this.builder.op("Slice", [x, ...bounds]);
   }
 
   /** Returns the parts of `x` along `axis`, of the given sizes. */
@@ -179,7 +194,7 @@ export abstract class LayoutOps extends ElementwiseOps {
    * The graph is cut here when it runs; the function is found by `id`. Shapes and element types stay.
    */
   callback(id: string, values: readonly Value[]): readonly Value[] {
-    return this.builder.ops("Callback", values, { id }, values.length, { domain: "limpid" });
+    return this.builder.ops("Callback", values, { id }, values.length);
   }
 
   /** Returns a slice bound as an int64 value of shape `[1]`. */

@@ -29,7 +29,7 @@ export function row(
 
 /** Returns an error at `context` with the other three parts. */
 export function problem(context: InferContext, got: string, expected: string, fix: string): GraphError {
-  return new GraphError({ where: context.where, got, expected, fix });
+  return new GraphError({ where: context.where(), got, expected, fix });
 }
 
 /** Returns input `index`, which must be present. */

@@ -1,4 +1,5 @@
 /** Operations that move elements without computing on them, and those that make or read shapes. */
+import { describeAttribute } from "../describe.js";
 import { broadcastShapes, dimAdd, dimDivide, dimEquals, dimMul, dimProduct, dimSub } from "../dims.js";
 import { graphDTypeNames, numberDTypes } from "../dtypes.js";
 import type { Dim } from "../ir.js";
@@ -189,7 +190,8 @@ function inferShape(context: InferContext): readonly TypedShape[] {
 function inferConstantOfShape(context: InferContext): readonly TypedShape[] {
   const name = context.attributes["dtype"] ?? "float32";
   const dtype = graphDTypeNames.find((known) => known === name);
-  if (dtype === undefined) throw problem(context, `dtype ${name}`, graphDTypeNames.join(", "), "Name an element type.");
+  if (dtype === undefined)
+    throw problem(context, `dtype ${describeAttribute(name)}`, graphDTypeNames.join(", "), "Name an element type.");
   return one(dtype, knownDims(context, 0));
 }
 

@@ -39,22 +39,29 @@ function inferMatMul(context: InferContext): readonly TypedShape[] {
  *
  * `batch` moves axis 0 to the second last place (`[m, h, k]` -> `[h, m, k]`); `trans` swaps the last two axes after that.
  */
-function fusedOperand(context: InferContext, shape: readonly Dim[], trans: boolean, batch: boolean): readonly Dim[] {
-  if (shape.length < 2) return shape;
-  if (batch && shape.length < 3) {
-    throw problem(context, `a batch transposition of rank ${shape.length}`, "rank 3 or more", "Leave it out.");
-  }
+function fusedOperand(shape: readonly Dim[], trans: boolean, batch: boolean): readonly Dim[] {
   const [first = 1, ...others] = shape;
   const moved = batch ? others.toSpliced(others.length - 1, 0, first) : shape;
   const [rows = 1, columns = 1] = moved.slice(-2);
   return trans ? [...moved.slice(0, -2), columns, rows] : moved;
 }
 
+/** The kernel ignores `trans` on vectors (a wrong result) and fails when ranks differ under a batch transposition. */
+function checkFusedRanks(context: InferContext, a: readonly Dim[], b: readonly Dim[], batch: boolean): void {
+  const got = `ranks ${a.length} and ${b.length}`;
+  if (Math.min(a.length, b.length) < 2) {
+    throw problem(context, got, "matrices or batches of them", "Use MatMul for vectors, or unsqueeze.");
+  }
+  if (!batch || (a.length === b.length && a.length >= 3)) return;
+  throw problem(context, got, "one rank of 3 or more under a batch transposition", "Unsqueeze the smaller operand.");
+}
+
 function inferFusedMatMul(context: InferContext): readonly TypedShape[] {
   const { a, b } = operands(context, floatDTypes);
   const flag = (name: string): boolean => intAttribute(context, name, 0) === 1;
-  const left = fusedOperand(context, a.shape, flag("transA"), flag("transBatchA"));
-  const right = fusedOperand(context, b.shape, flag("transB"), flag("transBatchB"));
+  checkFusedRanks(context, a.shape, b.shape, flag("transBatchA") || flag("transBatchB"));
+  const left = fusedOperand(a.shape, flag("transA"), flag("transBatchA"));
+  const right = fusedOperand(b.shape, flag("transB"), flag("transBatchB"));
   return one(a.dtype, matmulShape(context, left, right));
 }
 
@@ -83,7 +90,8 @@ export function parseEinsum(equation: string): EinsumEquation | undefined {
   const letters = left.replaceAll(",", "");
   const once = [...new Set(letters)].filter((letter) => letters.split(letter).length === 2).sort();
   const result = match?.[2] ?? once.join("");
-  const valid = new Set(result).size === result.length && [...result].every((letter) => letters.includes(letter));
+  const valid =
+    new Set(result).size === result.length && Array.from(result).every((letter) => letters.includes(letter));
   return valid ? { operands: left.split(","), result } : undefined;
 }
 
@@ -96,7 +104,7 @@ function einsumSizes(context: InferContext, values: readonly Value[], subscripts
       const got = `"${letters}" for [${shape.join(", ")}]`;
       throw problem(context, got, "one letter for each axis", "Check the equation.");
     }
-    [...letters].forEach((letter, axis) => {
+    Array.from(letters).forEach((letter, axis) => {
       const size = broadcastDim(sizes.get(letter) ?? 1, shape[axis] ?? 1);
       if (size === undefined) {
         const got = `sizes ${sizes.get(letter)} and ${shape[axis]} for "${letter}"`;
@@ -117,7 +125,7 @@ function inferEinsum(context: InferContext): readonly TypedShape[] {
     throw problem(context, got, 'one such as "bqhd,bkhd->bhqk"', "Write one group of letters for each input.");
   }
   const sizes = einsumSizes(context, values, parsed.operands);
-  const shape = [...parsed.result].map((letter) => sizes.get(letter) ?? 1);
+  const shape = Array.from(parsed.result, (letter) => sizes.get(letter) ?? 1);
   return one(values[0]?.dtype ?? "float32", shape);
 }
 

@@ -17,7 +17,7 @@ export interface TypedShape {
 /** What an inference rule may look at. */
 export interface InferContext {
   /** Names the op in errors: `MatMul(%x: float32[2, 3], …)`. */
-  readonly where: string;
+  readonly where: () => string;
   readonly inputs: readonly (Value | undefined)[];
   readonly attributes: Readonly<Record<string, Attribute>>;
   readonly outputCount: number;

@@ -3,8 +3,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sizeOf } from "../../io/index.js";
 import { listFolder } from "./local.js";
-import { openSource } from "./open.js";
-import { isReady, preparedBytes } from "./prepare.js";
+import { openSource, type SourceCheckpoint } from "./open.js";
+import { isReady, preparedBytes, preparedFolder } from "./prepare.js";
 import type { CheckpointFormat, CheckpointOptions } from "./types.js";
 
 /** A file of a model folder. */
@@ -33,6 +33,8 @@ export interface CheckpointDescription {
   readonly isMappable: boolean;
   /** Bytes that the prepared float32 copy takes, made when the model is first loaded; 0 when none is needed. */
   readonly preparedBytes: number;
+  /** Folder of the prepared copy, there or not yet; absent when none is needed. */
+  readonly preparedFolder?: string;
 }
 
 /** Returns the files of a model folder with their sizes, by name. */
@@ -46,7 +48,14 @@ export async function describeCheckpoint(
   source: string,
   options: CheckpointOptions = {},
 ): Promise<CheckpointDescription> {
-  const { id, folder, format, identity, revision, weights, tokenizerFolder } = await openSource(source, options);
+  return describeSource(await openSource(source, options), options);
+}
+
+/** Describes a checkpoint that is open already. */
+export async function describeSource(
+  { id, folder, format, identity, revision, weights, tokenizerFolder }: SourceCheckpoint,
+  options: CheckpointOptions,
+): Promise<CheckpointDescription> {
   const byDType: Record<string, number> = {};
   for (const { dtype, shape } of weights.values()) byDType[dtype] = (byDType[dtype] ?? 0) + sizeOf(shape);
   const ready = isReady(weights);
@@ -62,6 +71,8 @@ export async function describeCheckpoint(
     nParameters: Object.values(byDType).reduce((sum, count) => sum + count, 0),
     parametersByDType: byDType,
     isMappable: ready,
-    preparedBytes: ready ? 0 : preparedBytes(weights),
+    ...(ready
+      ? { preparedBytes: 0 }
+      : { preparedBytes: preparedBytes(weights), preparedFolder: preparedFolder(identity, options.cacheFolder) }),
   };
 }

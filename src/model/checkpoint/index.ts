@@ -3,8 +3,9 @@ export {
   type CheckpointDescription,
   type CheckpointFile,
   describeCheckpoint,
+  describeSource,
   listCheckpointFiles,
 } from "./describe.js";
 export { checkWeightNames, type ExpectedWeights } from "./names.js";
-export { openCheckpoint } from "./open.js";
+export { openCheckpoint, openSource, type SourceCheckpoint } from "./open.js";
 export type { Checkpoint, CheckpointFormat, CheckpointOptions, HubOptions, PreparedWeights } from "./types.js";

@@ -8,7 +8,7 @@
  * Two processes may write at once: each writes its own folder, and the first to finish wins.
  */
 import { realpath } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   createLogger,
   formatBytes,
@@ -30,6 +30,7 @@ import {
   writeSafetensorsStream,
 } from "../../io/index.js";
 import { checkFreeSpace, makeFolder } from "./disk.js";
+import { limpidCacheFolder } from "./environment.js";
 import { preparedKey } from "./identity.js";
 import { isFile } from "./local.js";
 import type { PreparedWeights } from "./types.js";
@@ -61,8 +62,8 @@ export function isReady(tensors: ReadonlyMap<string, StoredTensor>): boolean {
 /** Returns weights that can be mapped: the given ones, or those of a prepared checkpoint that is made when needed. */
 export async function prepareWeights(request: PrepareRequest): Promise<MappableWeights> {
   if (isReady(request.tensors)) return { tensors: request.tensors };
-  const root = join(request.cacheFolder, "prepared");
-  const folder = join(root, preparedKey(request.identity));
+  const folder = preparedFolder(request.identity, request.cacheFolder);
+  const root = dirname(folder);
   await makeFolder(root);
   await cleanStaleTemporary(root);
   const existing = await openPrepared(folder, request.tensors);
@@ -82,6 +83,11 @@ export async function prepareWeights(request: PrepareRequest): Promise<MappableW
     expected,
     fix: "Remove that folder and report this as a bug.",
   });
+}
+
+/** Returns the folder of the prepared copy of weights with this identity, there or not. */
+export function preparedFolder(identity: string, cacheFolder?: string): string {
+  return join(limpidCacheFolder(cacheFolder), "prepared", preparedKey(identity));
 }
 
 /** Bytes of the float32 copy, its header estimated. */

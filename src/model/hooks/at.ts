@@ -1,5 +1,5 @@
 /** Builders of hook names that compile: `at.residPost(5)`, `at.pattern("all")`. */
-import { type AxesOf, type BlockPoint, blockPoints, outerPoints } from "./axes.js";
+import { type AxesOf, type BlockPoint, blockPoints, outerPoints, type StreamAxes } from "./axes.js";
 
 /** A layer, several, or every layer. */
 export type Layers = number | readonly number[] | "all";
@@ -27,9 +27,10 @@ function normPoint(norm: string, point: "scale" | "normalized"): (layers: Layers
   return (layers) => ({ kind: "hook", point: `${norm}.hook_${point}`, layers, axes: ["batch", "pos", "dModel"] });
 }
 
-type StreamAxes = readonly ["batch", "pos", "dModel"];
-type AtBlock<P extends BlockPoint> = (layers: Layers) => HookRef<AxesOf<P>>;
-type AtNorm = (layers: Layers) => HookRef<StreamAxes>;
+/** Builds a reference to a block's hook point. */
+export type AtBlock<P extends BlockPoint> = (layers: Layers) => HookRef<AxesOf<P>>;
+/** Builds a reference to a norm's hook point. */
+export type AtNorm = (layers: Layers) => HookRef<StreamAxes>;
 
 /** Builders of references to hook points, one per kind; each takes a layer, a list of layers, or `"all"`. */
 export interface At {

@@ -30,6 +30,8 @@ export interface BuiltGraph {
   readonly points: ReadonlyMap<string, HookPoint>;
   readonly editInputs: readonly EditInput[];
   readonly calls: readonly EditCall[];
+  /** Every edit at every hook point where it acted. */
+  readonly applied: readonly AppliedAt[];
   /** Stream before each step and after the last, for cutting long work. */
   readonly stream: readonly Value[];
 }
@@ -40,7 +42,8 @@ const readOnlyPoints: readonly string[] = ["hook_tokens"];
 /** Prefix of outputs that hold captures. */
 export const capturePrefix = "capture:";
 
-interface AppliedAt {
+/** One edit at one hook point, and the value after it. */
+export interface AppliedAt {
   readonly edit: ResolvedEdit;
   readonly hook: string;
   readonly value: Value;
@@ -243,8 +246,8 @@ export function buildGraph(parts: ModelParts, request: GraphRequest): BuiltGraph
     ? checkOutputs(ctx, values.stream, needed)
     : {};
   const graph = ctx.ops.builder.build({ ...wanted, ...checks });
-  const { points, editInputs, calls } = collector;
-  return { graph, points, editInputs, calls, stream: values.stream };
+  const { points, editInputs, calls, applied } = collector;
+  return { graph, points, editInputs, calls, applied, stream: values.stream };
 }
 
 function needsUnembedding({ captures, edits }: GraphRequest): boolean {

@@ -7,7 +7,7 @@ import type { HookPoints, ModelView } from "../view.js";
 import type { EntryKind, GraphRequest, ResolvedEdit } from "./request.js";
 
 /** A request that asks for nothing: the base that others change. */
-export function emptyRequest(view: ModelView): GraphRequest {
+export function emptyRequest(view: Pick<ModelView, "layers" | "precision" | "processing">): GraphRequest {
   return {
     captures: [],
     edits: [],

@@ -1,7 +1,18 @@
+import { inspect } from "node:util";
 import { afterAll, describe, expect, test } from "vitest";
 import type { GraphDType } from "../../../src/graph/index.js";
 import { Engine, type Program, type RawTensor } from "../../../src/runtime/index.js";
-import { chain, doubleProgram, doubling, f32, graph, node, value } from "../../unit/runtime/graphs.js";
+import {
+  chain,
+  doubleProgram,
+  doubling,
+  f32,
+  graph,
+  identity,
+  node,
+  slowProgram,
+  value,
+} from "../../unit/runtime/graphs.js";
 
 const engine = Engine.create();
 afterAll(() => engine.close());
@@ -126,15 +137,12 @@ describe("Engine.run", () => {
 
   test("leaves the calling thread free", async () => {
     let ticks = 0;
-    const timer = setInterval(() => ticks++, 5);
-    const size = 900;
-    const data = new Float32Array(size * size).fill(0.001);
-    const tensor = { dtype: "float32", shape: [size, size], data } as const;
-    const begin = performance.now();
-    await engine.run(product(), { x: tensor, w: tensor });
-    const ms = performance.now() - begin;
+    const program = slowProgram(1, 8);
+    await engine.prepare(program);
+    const timer = setInterval(() => ticks++, 2);
+    await engine.run(program, { v0: identity(800) });
     clearInterval(timer);
-    expect(ticks).toBeGreaterThanOrEqual(Math.floor(ms / 30));
+    expect(ticks).toBeGreaterThanOrEqual(3);
   });
 });
 
@@ -146,6 +154,10 @@ describe("Engine.create", () => {
     [{ provider: "tpu" as "cpu" }, 'Engine.create: provider: got tpu; expected "cpu", "webgpu" or "cuda".'],
   ])("refuses %j", (options, message) => {
     expect(() => Engine.create(options)).toThrow(message);
+  });
+
+  test("prints itself in one line", () => {
+    expect(inspect(Engine.create({ threads: 2 }))).toBe("Engine(cpu, 2 threads, 0 sessions, 0 B)");
   });
 
   test("starts nothing", () => {

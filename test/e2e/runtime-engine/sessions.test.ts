@@ -77,6 +77,18 @@ describe("compiled sessions", () => {
     expect(engine.stats()).toMatchObject({ sessions: 0, evictions: 1 });
   });
 
+  test("of a run that exceeds the bound are released as it goes, so its memory stays bounded", async () => {
+    open({ sessionCacheBytes: 30_000_000 });
+    const count = 1_000_000;
+    const feed = f32(new Array<number>(count).fill(1));
+    const { v12 } = await engine.run(chain(12), { v0: feed });
+    expect(v12?.data[count - 1]).toBe(4096);
+    expect(engine.stats()).toMatchObject({ sessions: 6, evictions: 6, misses: 12 });
+    expect(engine.stats().bytes).toBeLessThanOrEqual(30_000_000);
+    await engine.run(chain(12), { v0: feed });
+    expect(engine.stats()).toMatchObject({ hits: 6, misses: 18 });
+  });
+
   test("that onnxruntime refuses are an error that leaves the engine usable", async () => {
     open();
     const [a, b, c] = [value("a", [2]), value("b", [3]), value("c", [2])];

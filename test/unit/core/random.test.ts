@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createRandom } from "../../../src/core/index.js";
+import { createRandom, type RandomState } from "../../../src/core/index.js";
 
 function draws(count: number, draw: () => number): number[] {
   return Array.from({ length: count }, draw);
@@ -30,11 +30,19 @@ describe("createRandom", () => {
 
   it("never changes its stream between versions", () => {
     const random = createRandom(0);
+    expect(draws(4, () => random.normal())).toMatchInlineSnapshot(`
+      [
+        -0.11125205657959751,
+        0.69199800283143,
+        0.03778608319586267,
+        2.3755284577703444,
+      ]
+    `);
     expect(draws(3, () => random.int(0, 1_000_000))).toMatchInlineSnapshot(`
       [
-        832690,
-        798385,
-        52065,
+        440528,
+        530052,
+        424611,
       ]
     `);
   });
@@ -97,7 +105,7 @@ describe("createRandom", () => {
   it("continues exactly from a saved state, in the middle of a pair of normals", () => {
     const random = createRandom(6);
     random.normal();
-    const state = JSON.parse(JSON.stringify(random.state()));
+    const state = JSON.parse(JSON.stringify(random.state())) as RandomState;
     const expected = [random.normal(), random.normal(), random.uniform(), random.int(0, 10)];
     const resumed = createRandom({ state });
     expect([resumed.normal(), resumed.normal(), resumed.uniform(), resumed.int(0, 10)]).toEqual(expected);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataOf, type GraphDType, GraphBuilder, Ops } from "../../../src/graph/index.js";
+import { dataOf, GraphBuilder, type GraphDType, Ops } from "../../../src/graph/index.js";
 import { type Feeds, runGraph } from "../../helpers/run-graph.js";
 
 const [batch, heads, groups, positions, keyWidth, valueWidth] = [2, 4, 2, 3, 5, 7];

@@ -95,7 +95,7 @@ describe("ops", () => {
     expect(() => builder.op("Swish", [x])).toThrow(
       'Swish(%x: float32[batch, pos, 6]): got op "Swish"; expected an op of the table in graph/schema.ts.',
     );
-    expect(() => builder.op("Add", [x, x], {}, { domain: "com.microsoft" })).toThrow('got op "Add"');
+    expect(() => builder.op("Add", [x, x], {}, { domain: "com.microsoft" })).toThrow('got op "com.microsoft.Add"');
   });
 
   it("name wrong numbers of inputs and outputs, wrong types and wrong attributes", () => {
@@ -235,6 +235,17 @@ describe("built graphs", () => {
     const z = more.exp(y);
     expect(reaches(next.build({ z }), x, z)).toBe(true);
     expect(() => next.input("x", "int64", [1])).toThrow("as declared before");
+  });
+
+  it("never name two values alike, whatever the graph they continue holds", () => {
+    const { builder, ops, x } = setUp();
+    const [first = x] = ops.split(x, 2, [2, 4]);
+    const next = GraphBuilder.from(builder.build({ first }));
+    const [second = x] = new Ops(next).split(x, 2, [3, 3]);
+    expect([first.name, second.name]).toEqual(["Split_0.0", "Split_1.0"]);
+    const taken = new GraphBuilder();
+    const y = taken.input("Split_0.0", "float32", [4]);
+    expect(new Ops(taken).split(y, 0, [1, 3])[0]?.name).toBe("Split_1.0");
   });
 
   it("can be inlined with their inputs replaced", () => {

@@ -21,7 +21,7 @@ describe("graphCost", () => {
     ["FusedMatMul transA", (ops, x) => ops.fusedMatmul(x, x, { transA: true }), 2 * 2 * 3 * 8 * 8],
     [
       "FusedMatMul transBatchA",
-      (ops, x) => ops.fusedMatmul(x, matrix(ops, 8, 5), { transBatchA: true }),
+      (ops, x) => ops.fusedMatmul(x, ops.unsqueeze(matrix(ops, 8, 5), [0]), { transBatchA: true }),
       2 * 2 * 3 * 8 * 5,
     ],
     ["Einsum", (ops, x) => ops.einsum("bpd,de->bpe", x, matrix(ops, 8, 5)), 2 * 2 * 3 * 8 * 5],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataOf, type FusedMatmulOptions, type GraphDType, GraphBuilder, Ops } from "../../../src/graph/index.js";
+import { dataOf, type FusedMatmulOptions, GraphBuilder, type GraphDType, Ops } from "../../../src/graph/index.js";
 import { runGraph } from "../../helpers/run-graph.js";
 
 /** A matrix as rows, and a batch of them. */
@@ -26,7 +26,7 @@ function product(a: Batch, b: Batch): number[] {
   return Array.from({ length: count }, (_, index) => {
     const [left, right] = [a[a.length === 1 ? 0 : index] ?? [], b[b.length === 1 ? 0 : index] ?? []];
     return left.flatMap((row) =>
-      (right[0] ?? []).map((__, c) => row.reduce((sum, value, k) => sum + value * (right[k]?.[c] ?? 0), 0)),
+      (right[0] ?? []).map((_unused, c) => row.reduce((sum, value, k) => sum + value * (right[k]?.[c] ?? 0), 0)),
     );
   }).flat();
 }
@@ -77,11 +77,28 @@ describe("fusedMatmul", () => {
     expect(Number(y?.data[0])).toBe(9 * 0.1);
   });
 
-  it("refuses a batch transposition of a matrix", () => {
+  it("transposes batches of rank 4 as a Transpose would", async () => {
     const builder = new GraphBuilder();
+    const ops = new Ops(builder);
+    const [a, b] = [builder.input("a", "float64", [3, 2, 4, 5]), builder.input("b", "float64", [7, 2, 4, 5])];
+    const fused = ops.fusedMatmul(a, b, { transBatchA: true, transBatchB: true, transB: true });
+    const plain = ops.matmul(ops.transpose(a, [1, 2, 0, 3]), ops.transpose(b, [1, 2, 3, 0]));
+    expect(fused.shape).toEqual([2, 4, 3, 7]);
+    const feeds = { a: { data: dataOf("float64", noise(120, 1)) }, b: { data: dataOf("float64", noise(280, 2)) } };
+    const results = await runGraph(builder.build({ fused, plain }), feeds);
+    expect(results["fused"]).toEqual(results["plain"]);
+  });
+
+  it("refuses vectors, and unequal ranks under a batch transposition", () => {
+    const builder = new GraphBuilder();
+    const ops = new Ops(builder);
     const a = builder.input("a", "float32", [3, 5]);
-    expect(() => new Ops(builder).fusedMatmul(a, a, { transBatchA: true })).toThrow(
-      "got a batch transposition of rank 2; expected rank 3 or more. Leave it out.",
+    const b = builder.input("b", "float32", [2, 5, 7]);
+    expect(() => ops.fusedMatmul(a, builder.input("v", "float32", [3]), { transA: true })).toThrow(
+      "got ranks 2 and 1; expected matrices or batches of them. Use MatMul for vectors, or unsqueeze.",
+    );
+    expect(() => ops.fusedMatmul(a, b, { transBatchB: true })).toThrow(
+      "got ranks 2 and 3; expected one rank of 3 or more under a batch transposition. Unsqueeze the smaller operand.",
     );
   });
 });

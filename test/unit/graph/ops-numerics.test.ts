@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { dataOf, type GraphDType, GraphBuilder, Ops, type Value } from "../../../src/graph/index.js";
+import { dataOf, GraphBuilder, type GraphDType, Ops, type Value } from "../../../src/graph/index.js";
 import { exactErf, exactSoftplus } from "../../helpers/exact.js";
 import { runGraph } from "../../helpers/run-graph.js";
 

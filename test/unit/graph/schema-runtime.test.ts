@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { GraphBuilder, type GraphDType, dataOf, opSchemas, type Value } from "../../../src/graph/index.js";
+import { dataOf, GraphBuilder, type GraphDType, opSchemas, type Value } from "../../../src/graph/index.js";
 import { type Feeds, runGraph } from "../../helpers/run-graph.js";
 import { type Make, type OpCase, opCases } from "./op-cases.js";
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { closedDuring } from "../../../src/runtime/failures.js";
 import { JobQueue } from "../../../src/runtime/job-queue.js";
@@ -48,6 +49,17 @@ describe("JobQueue", () => {
     a.open();
     await first;
     expect(log).toEqual(["a"]);
+  });
+
+  test("listens once to a signal that many tasks share, and not at all when none waits", async () => {
+    const queue = new JobQueue();
+    const { signal } = new AbortController();
+    const a = gate([], "a");
+    const tasks = Array.from({ length: 30 }, () => queue.add("run", a.task, signal));
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    a.open();
+    await Promise.all(tasks);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
   test("leaves a running task to watch its own signal", async () => {

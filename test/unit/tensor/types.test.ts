@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from "vitest";
-import { type Axes, arange, type DType, isDType, ones, Tensor, tensor, zeros } from "../../../src/tensor/index.js";
+import { arange, type DType, isDType, ones, Tensor, tensor, zeros } from "../../../src/tensor/index.js";
 
 const pattern = zeros([2, 3, 5, 5], ["batch", "head", "queryPos", "keyPos"]);
 const plain: Tensor = pattern;
@@ -10,8 +10,8 @@ describe("types", () => {
     expectTypeOf(pattern.data).toEqualTypeOf<Float32Array>();
     expectTypeOf(pattern.shape).toEqualTypeOf<readonly [number, number, number, number]>();
     expectTypeOf(arange(3, "pos")).toEqualTypeOf<Tensor<"int32", readonly ["pos"]>>();
-    expectTypeOf(tensor([[true]])).toEqualTypeOf<Tensor<"bool", Axes>>();
-    expectTypeOf(tensor([[1], [2]])).toEqualTypeOf<Tensor<"float32", Axes>>();
+    expectTypeOf(tensor([[true]])).toEqualTypeOf<Tensor<"bool">>();
+    expectTypeOf(tensor([[1], [2]])).toEqualTypeOf<Tensor<"float32">>();
     expectTypeOf(tensor([]).dtype).toEqualTypeOf<"float32">();
     expectTypeOf(tensor(2).dtype).toEqualTypeOf<"float32">();
     expectTypeOf(tensor([true], ["a"]).dtype).toEqualTypeOf<"bool">();
