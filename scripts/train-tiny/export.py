@@ -103,12 +103,9 @@ def save_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n", "utf8")
 
 
-@torch.no_grad()
-def main():
-    torch.set_num_threads(1)
-    full, step = train.load_model()
+def write_model(full, tokenizer):
+    """Writes weights, configuration and tokenizer."""
     config = Config()
-    tokenizer = train.data.load_tokenizer()
     FIXTURE.mkdir(parents=True, exist_ok=True)
     halves = {name: value.numpy().astype("float16") for name, value in full.state_dict().items()}
     write_safetensors(FIXTURE / "model.safetensors", halves, {"format": "pt"})
@@ -116,13 +113,20 @@ def main():
     save_json(FIXTURE / "tokenizer_config.json", tokenizer_config(config.n_positions))
     shutil.copyfile(WORK / "tokenizer.json", FIXTURE / "tokenizer.json")
 
+
+@torch.no_grad()
+def main():
+    torch.set_num_threads(1)
+    full, step = train.load_model()
+    tokenizer = train.data.load_tokenizer()
+    write_model(full, tokenizer)
     rounded = evaluate.load_export()
     figures, before = evaluate.measure(rounded), evaluate.measure(full)
     text = train.data.stream(train.data.load_split("test")[0], tokenizer.end_of_text)
     sample = torch.from_numpy(text[: 8 * 256].reshape(8, 256))
     worst = (rounded(sample) - full(sample)).abs().max().item()
     card = CARD.format(
-        **config.__dict__,
+        **full.config.__dict__,
         **figures,
         parameters=sum(p.numel() for p in full.parameters()),
         size_mb=(FIXTURE / "model.safetensors").stat().st_size / 1e6,

@@ -54,7 +54,7 @@ class Muon(torch.optim.Optimizer):
 class Optimizer:
     """Both optimisers as one; `set_rate(1)` is the peak of both."""
 
-    MUON_PEAK, ADAM_PEAK = 0.012, 1.5e-3
+    MUON_PEAK, ADAM_PEAK = 0.01, 1.2e-3
 
     def __init__(self, model):
         matrices, rest = [], []

@@ -1,8 +1,9 @@
 /** `limpid capture`: activations of one run into a safetensors file. */
+import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { formatBytes, InputError } from "../core/index.js";
-import { isFolder, writeSafetensors } from "../io/index.js";
+import { writeSafetensors } from "../io/index.js";
 import type { InputOptions, Model, ModelInput, Run } from "../model/index.js";
 import type { Tensor } from "../tensor/index.js";
 import type { CliContext } from "./context.js";
@@ -38,6 +39,13 @@ function parseHooks(command: Command, text: string): readonly string[] {
     expected: "names or globs separated by commas",
     fix: "Name what to keep, such as --hooks 'blocks.*.hook_resid_post'.",
   });
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
 }
 
 /** Refuses a file that cannot be written before any work is done. */

@@ -1,13 +1,15 @@
 /** `show`: one call that draws any result in whatever runs the code. */
+import { printsItself } from "../core/index.js";
 import type { View } from "../viz/index.js";
 import { hostDisplay } from "./display.js";
 import { type Showable, toView } from "./to-view.js";
 
-/** What Node.js looks up on an object before printing it. */
-const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
-
 /** What `show` gives back: it prints itself in one line and can be saved. */
 export class Shown {
+  static {
+    printsItself(Shown.prototype);
+  }
+
   /** The view that was shown. */
   readonly view: View;
 
@@ -28,11 +30,6 @@ export class Shown {
   /** Returns the one line that a notebook prints under the picture. */
   toString(): string {
     return this.view.summary();
-  }
-
-  /** @internal */
-  [inspect](): string {
-    return this.toString();
   }
 }
 

@@ -13,7 +13,7 @@ export type {
 export type { CloseOptions } from "./compare.js";
 export * from "./create.js";
 export type { ComputeDType, DataOf, DType, DTypeOfData, FloatOf, NumericArray, Promote, TensorData } from "./dtype.js";
-export { allocate, dtypes, isDTypeName } from "./dtype.js";
+export { dtypes, isDTypeName } from "./dtype.js";
 export { bfloat16ToFloat32, float16ToFloat32, toBfloat16, toFloat16 } from "./half.js";
 export type { AxisSlice } from "./index-view.js";
 export type { NestedInput, NestedNumbers } from "./nested.js";

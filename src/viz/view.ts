@@ -1,17 +1,18 @@
 /** The object that users hold: a view's data and its three renderers. */
 import { rename, rm, writeFile } from "node:fs/promises";
 import { extname, resolve } from "node:path";
-import { UnsupportedError } from "../core/index.js";
+import { printsItself, UnsupportedError } from "../core/index.js";
 import { toStaticSvg } from "./draw.js";
 import { toHtml, toHtmlPage } from "./html.js";
 import type { ViewSpec } from "./spec.js";
 import { summarize, toText } from "./text.js";
 
-/** What Node.js looks up on an object before printing it. */
-const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
-
 /** A drawing as data, with its renderers. Views are immutable; `show(view)` puts one into a notebook. */
 export class View {
+  static {
+    printsItself(View.prototype);
+  }
+
   /** The view as plain JSON. */
   readonly spec: ViewSpec;
 
@@ -83,8 +84,8 @@ export class View {
     });
   }
 
-  /** @internal */
-  [inspect](): string {
+  /** Returns {@link toText}, so that consoles and notebook cells print the view readably. */
+  toString(): string {
     return this.toText();
   }
 }

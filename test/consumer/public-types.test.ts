@@ -39,6 +39,16 @@ describe("public types under TypeScript 5.0.4", () => {
       "declare namespace n { const v: Set<any> | string; } export { n };",
       "n.v<>: any",
     ],
+    [
+      "any in a generic class whose methods return larger instances of it",
+      "export declare class G<A> { pair(): G<[A]>; self: G<A>; nested: { b: A; c: any } }",
+      "G().nested.c: any",
+    ],
+    [
+      "any as the argument of a generic class",
+      "export declare class G<A> { a: A } export declare const g: G<any>;",
+      "g<>: any",
+    ],
   ];
   const fine =
     "export declare class C { #p; private q: any; data: Float32Array; run(o?: { signal?: AbortSignal }): Promise<unknown>; }";

@@ -70,18 +70,34 @@ function visitConstraint(walk: Walk, type: ts.Type, path: string): void {
   if (constraint && constraint !== type) visit(walk, constraint, `${path} extends`);
 }
 
-function visitObject(walk: Walk, type: ts.ObjectType, path: string): void {
-  if (type.objectFlags & ts.ObjectFlags.Reference) {
-    for (const argument of walk.checker.getTypeArguments(type as ts.TypeReference)) visit(walk, argument, `${path}<>`);
+/** Walks a generic type once, as declared, and the arguments of each use: uses of recursive generics have no end. */
+function visitObject(walk: Walk, used: ts.ObjectType, path: string): void {
+  if (used.objectFlags & ts.ObjectFlags.Reference) {
+    for (const argument of writtenArguments(walk, used as ts.TypeReference)) visit(walk, argument, `${path}<>`);
   }
+  const type = declaredForm(used);
+  if (type !== used && walk.seen.has(type)) return;
+  walk.seen.add(type);
   const origin = originOf(walk, type);
   if (origin === "foreign")
-    walk.problems.push(`${path}: ${walk.checker.typeToString(type)}, declared by another package`);
+    walk.problems.push(`${path}: ${walk.checker.typeToString(used)}, declared by another package`);
   if (origin !== "own") return;
   for (const property of walk.checker.getPropertiesOfType(type)) visitProperty(walk, property, path);
   for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()])
     visitSignature(walk, signature, path);
   for (const info of walk.checker.getIndexInfosOfType(type)) visit(walk, info.type, `${path}[]`);
+}
+
+/** Iterators of TypeScript 5.0's own library return `any` unless told otherwise; only what they yield is ours. */
+function writtenArguments(walk: Walk, type: ts.TypeReference): readonly ts.Type[] {
+  const all = walk.checker.getTypeArguments(type);
+  return /^(?:Async)?(?:Iterator|Generator)$/.test(type.symbol?.name ?? "") ? all.slice(0, 1) : all;
+}
+
+/** The compiler keeps a generic type's declared form as `target` of each instantiation, anonymous ones included. */
+function declaredForm(type: ts.ObjectType): ts.ObjectType {
+  const isInstantiation = type.objectFlags & (ts.ObjectFlags.Reference | ts.ObjectFlags.Instantiated);
+  return isInstantiation ? ((type as ts.ObjectType & { readonly target?: ts.ObjectType }).target ?? type) : type;
 }
 
 /** Ours, the language's own library, or somebody else's (Node's types, onnxruntime's, protobuf's). */

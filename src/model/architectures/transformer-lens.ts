@@ -41,6 +41,7 @@ function scale(reader: ConfigReader, dHead: number): number {
 }
 
 function readConfig(reader: ConfigReader): ModelConfig {
+  refuseSwitches(reader);
   const dModel = reader.number("d_model");
   const dHead = reader.number("d_head");
   const attnOnly = reader.boolean("attn_only", false);
@@ -68,8 +69,39 @@ function readConfig(reader: ConfigReader): ModelConfig {
     attentionDirection: choice(reader, "attention_dir", ["causal", "bidirectional"], "causal"),
     ...positions(reader, dHead),
     attnScale: scale(reader, dHead),
+    ...softCaps(reader),
     raw: reader.raw,
-  } as ConfigFields);
+  });
+}
+
+/** Switches of `HookedTransformerConfig` that change the computation in ways that limpid does not have. */
+const unsupportedSwitches: readonly string[] = [
+  "rotary_adjacent_pairs",
+  "use_local_attn",
+  "scale_attn_by_inverse_layer_idx",
+  "use_normalization_before_and_after",
+  "use_qk_norm",
+  "relative_attention_bias",
+  "num_experts",
+  "use_NTK_by_parts_rope",
+];
+
+/** A switch that is set but not supported would give wrong numbers silently. */
+function refuseSwitches(reader: ConfigReader): void {
+  const set = unsupportedSwitches.filter((key) => reader.raw[key] !== undefined && reader.raw[key] !== null && reader.raw[key] !== false);
+  if (set.length === 0) return;
+  throw new UnsupportedError({
+    where: "config.json",
+    got: set.map((key) => `"${key}": ${JSON.stringify(reader.raw[key])}`).join(", "),
+    expected: "TransformerLens switches that limpid computes",
+    fix: "Load the Hugging Face checkpoint instead, or ask for this variant in an issue.",
+  });
+}
+
+/** Soft caps are on when positive. */
+function softCaps(reader: ConfigReader): Pick<Partial<ModelConfig>, "attnScoresSoftCap" | "outputLogitsSoftCap"> {
+  const [scores, logits] = [reader.number("attn_scores_soft_cap", -1), reader.number("output_logits_soft_cap", -1)];
+  return { ...(scores > 0 ? { attnScoresSoftCap: scores } : {}), ...(logits > 0 ? { outputLogitsSoftCap: logits } : {}) };
 }
 
 /** `d_vocab_out` of −1 or absent means the input vocabulary. */

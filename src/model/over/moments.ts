@@ -8,6 +8,7 @@
  */
 import { InputError } from "../../core/index.js";
 import { Tensor } from "../../tensor/index.js";
+import { addProducts, fillLower, type OuterProducts } from "./products.js";
 import { type Accumulator, type ActivationBatch, type Reducer, type SavedState, savedNumbers } from "./reducer.js";
 import type { ReducedPoint, TokenVectors } from "./vectors.js";
 
@@ -19,6 +20,9 @@ export interface SpreadOptions {
 
 /** Tokens whose products are added in one go. */
 const chunkTokens = 256;
+/** The same where the engine multiplies, and from which width on it does. */
+const engineTokens = 1024;
+const engineWidth = 96;
 
 /** Returns the reducer of the mean over tokens: a tensor of the token's own axes. */
 export function meanReducer(): Reducer<Tensor, "mean"> {
@@ -53,7 +57,7 @@ export function covarianceReducer({ ddof = 0 }: SpreadOptions = {}): Reducer<Ten
     description: `covariance ddof ${ddof}`,
     isResumable: true,
     bytes: ({ dim, shape }) => 8 * dim * (3 + 2 * (shape.at(-1) ?? 1)),
-    start: (point) => new SpreadAccumulator(point, { ddof, isJoint: true }),
+    start: (point, products) => new SpreadAccumulator(point, { ddof, isJoint: true, products }),
   };
 }
 
@@ -94,6 +98,7 @@ interface SpreadRules {
   readonly ddof: 0 | 1;
   /** Products along the last axis, or squares alone. */
   readonly isJoint: boolean;
+  readonly products?: OuterProducts | undefined;
 }
 
 /** Squared deviations, and products of deviations along the last axis. */
@@ -113,9 +118,11 @@ class SpreadAccumulator implements Accumulator<Tensor> {
     this.#spread = new Float64Array(point.dim * this.#width);
   }
 
-  update({ vectors }: ActivationBatch): void {
-    for (let from = 0; from < vectors.count; from += chunkTokens) {
-      this.#merge(vectors, from, Math.min(vectors.count, from + chunkTokens));
+  async update({ vectors }: ActivationBatch): Promise<void> {
+    const products = this.#width >= engineWidth ? this.#rules.products : undefined;
+    const step = products === undefined ? chunkTokens : engineTokens;
+    for (let from = 0; from < vectors.count; from += step) {
+      await this.#merge(vectors, from, Math.min(vectors.count, from + step), products);
     }
   }
 
@@ -142,26 +149,53 @@ class SpreadAccumulator implements Accumulator<Tensor> {
     this.#spread = savedNumbers(saved, "spread");
   }
 
-  #merge(vectors: TokenVectors, from: number, to: number): void {
+  async #merge(vectors: TokenVectors, from: number, to: number, products: OuterProducts | undefined): Promise<void> {
     const added = to - from;
     const total = this.#count + added;
-    const mean = new Float64Array(vectors.dim);
-    addSums(mean, vectors, from, to);
-    for (let i = 0; i < mean.length; i++) mean[i] = (mean[i] ?? 0) / added;
-    addProducts(this.#spread, centred(vectors, mean, from, to), { rows: added, dim: vectors.dim, width: this.#width });
+    const { dim } = vectors;
+    const mean = meanOf(vectors, from, to);
+    const shape = { rows: added, dim, width: this.#width };
+    if (!this.#rules.isJoint) addSquares(this.#spread, vectors, mean, { from, to });
+    else if (products === undefined) addProducts(this.#spread, centred(vectors, mean, from, to), shape);
+    else addTo(this.#spread, await products(centred(vectors, mean, from, to), shape));
     const shift = mean.map((x, i) => x - (this.#mean[i] ?? 0));
-    const scale = (this.#count * added) / total;
-    const scaled = shift.map((x) => x * Math.sqrt(scale));
-    addProducts(this.#spread, scaled, { rows: 1, dim: vectors.dim, width: this.#width });
-    for (let i = 0; i < mean.length; i++) this.#mean[i] = (this.#mean[i] ?? 0) + (shift[i] ?? 0) * (added / total);
+    const scale = Math.sqrt((this.#count * added) / total);
+    const scaled = shift.map((x) => x * scale);
+    addProducts(this.#spread, scaled, { rows: 1, dim, width: this.#width });
+    for (let i = 0; i < dim; i++) this.#mean[i] = (this.#mean[i] ?? 0) + (shift[i] ?? 0) * (added / total);
     this.#count = total;
   }
+}
+
+function meanOf(vectors: TokenVectors, from: number, to: number): Float64Array {
+  const mean = new Float64Array(vectors.dim);
+  addSums(mean, vectors, from, to);
+  return mean.map((x) => x / (to - from));
+}
+
+function addTo(sum: Float64Array, values: Float64Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (values[i] as number);
 }
 
 function addSums(sum: Float64Array, { data, dim, starts }: TokenVectors, from: number, to: number): void {
   for (let t = from; t < to; t++) {
     const start = starts[t] as number;
     for (let i = 0; i < dim; i++) sum[i] = (sum[i] as number) + (data[start + i] as number);
+  }
+}
+
+function addSquares(
+  sum: Float64Array,
+  { data, dim, starts }: TokenVectors,
+  mean: Float64Array,
+  { from, to }: { readonly from: number; readonly to: number },
+): void {
+  for (let t = from; t < to; t++) {
+    const start = starts[t] as number;
+    for (let i = 0; i < dim; i++) {
+      const deviation = (data[start + i] as number) - (mean[i] as number);
+      sum[i] = (sum[i] as number) + deviation * deviation;
+    }
   }
 }
 
@@ -174,58 +208,6 @@ function centred({ data, dim, starts }: TokenVectors, mean: Float64Array, from: 
     for (let i = 0; i < dim; i++) out[row + i] = (data[start + i] as number) - (mean[i] as number);
   }
   return out;
-}
-
-interface ProductShape {
-  readonly rows: number;
-  readonly dim: number;
-  /** Length of the blocks whose outer products are summed; 1 for squares. */
-  readonly width: number;
-}
-
-/** Adds Σ x xᵀ for every block of `width` elements; of each block only the upper triangle is filled. */
-function addProducts(spread: Float64Array, x: Float64Array, shape: ProductShape): void {
-  const { rows, dim, width } = shape;
-  if (width === 1) {
-    for (let t = 0; t < rows; t++)
-      for (let i = 0; i < dim; i++) spread[i] = (spread[i] as number) + (x[t * dim + i] as number) ** 2;
-    return;
-  }
-  for (let block = 0; block < dim; block += width)
-    for (let i = 0; i < width; i++) addTriangleRow(spread, x, { ...shape, block, i });
-}
-
-/** Row i of one block's triangle, four tokens at a time. */
-function addTriangleRow(
-  spread: Float64Array,
-  x: Float64Array,
-  at: ProductShape & { readonly block: number; readonly i: number },
-): void {
-  const { rows, dim, width, block, i } = at;
-  const row = (block + i) * width;
-  let t = 0;
-  for (; t + 3 < rows; t += 4) {
-    const [p0, p1, p2, p3] = [t * dim + block, (t + 1) * dim + block, (t + 2) * dim + block, (t + 3) * dim + block];
-    const [a0, a1] = [x[p0 + i] as number, x[p1 + i] as number];
-    const [a2, a3] = [x[p2 + i] as number, x[p3 + i] as number];
-    for (let j = i; j < width; j++) {
-      const low = a0 * (x[p0 + j] as number) + a1 * (x[p1 + j] as number);
-      const high = a2 * (x[p2 + j] as number) + a3 * (x[p3 + j] as number);
-      spread[row + j] = (spread[row + j] as number) + (low + high);
-    }
-  }
-  for (; t < rows; t++) {
-    const p = t * dim + block;
-    const a = x[p + i] as number;
-    for (let j = i; j < width; j++) spread[row + j] = (spread[row + j] as number) + a * (x[p + j] as number);
-  }
-}
-
-/** Copies the upper triangles to the lower ones. */
-function fillLower(spread: Float64Array, width: number): void {
-  for (let block = 0; block < spread.length; block += width * width)
-    for (let i = 1; i < width; i++)
-      for (let j = 0; j < i; j++) spread[block + i * width + j] = spread[block + j * width + i] ?? 0;
 }
 
 function tooFew(name: string, count: number): InputError {

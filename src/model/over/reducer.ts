@@ -1,6 +1,7 @@
 /** What a reducer is: a recipe that starts one accumulator per hook point. */
 import type { Tensor } from "../../tensor/index.js";
 import type { CountedTokens } from "./counted.js";
+import type { OuterProducts } from "./products.js";
 import type { ReducedPoint, TokenVectors } from "./vectors.js";
 
 /** One batch at one hook point. */
@@ -39,7 +40,8 @@ export interface Reducer<V, N extends string = string> {
   readonly isResumable: boolean;
   /** Bytes that one accumulator takes. */
   bytes(point: ReducedPoint): number;
-  start(point: ReducedPoint): Accumulator<V>;
+  /** Starts at one hook point; `products` is there for large sums of outer products. */
+  start(point: ReducedPoint, products?: OuterProducts): Accumulator<V>;
 }
 
 /** Returns the float64 numbers saved under `name`, copied, so that they can be written to. */

@@ -6,6 +6,7 @@ import { checkpointPlan, checkSameData, loadCheckpoint, saveCheckpoint } from ".
 import type { FeedItem } from "./feed.js";
 import { checkedMemory, type OverMemory, type PlannedBatch, planBatch, stateBytes } from "./memory.js";
 import type { CheckpointOptions, OverProvenance, OverSummary, ReduceOption, ReduceOptions } from "./options.js";
+import { engineProducts } from "./products.js";
 import type { Reducer } from "./reducer.js";
 import { runOptionsOf } from "./run-options.js";
 import { type Settings, settingsOf } from "./settings.js";
@@ -43,7 +44,7 @@ export class ReducingRun {
   /** Plans the first batch, and continues from a checkpoint where there is one. */
   async open(item: FeedItem): Promise<void> {
     const { points } = this.#plan(item);
-    const state = new ReduceState(points, this.#reducers);
+    const state = new ReduceState(points, this.#reducers, engineProducts(this.#view.core.engine));
     const hooks = points.map(({ name }) => name);
     const own = { reduce: [...this.#reducers].map(([name, { description }]) => `${name}: ${description}`) };
     this.#opened = { state, hooks, settings: settingsOf(this.#view, this.#options, hooks, own) };

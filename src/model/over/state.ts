@@ -5,6 +5,7 @@ import type { Run } from "../run/run.js";
 import { lossSteps } from "./counted.js";
 import type { FeedItem } from "./feed.js";
 import { HookValues } from "./hook-values.js";
+import type { OuterProducts } from "./products.js";
 import type { Accumulator, Reducer } from "./reducer.js";
 import { type ReducedPoint, tokenVectors } from "./vectors.js";
 
@@ -37,10 +38,10 @@ export class ReduceState {
   readonly #points: readonly ReducedPoint[];
   #totals: Totals = noTotals;
 
-  constructor(points: readonly ReducedPoint[], reducers: NamedReducers) {
+  constructor(points: readonly ReducedPoint[], reducers: NamedReducers, products: OuterProducts) {
     this.#points = points;
     this.#cells = [...reducers].flatMap(([name, reducer]) =>
-      points.map((point) => ({ reducer: name, point, accumulator: reducer.start(point) })),
+      points.map((point) => ({ reducer: name, point, accumulator: reducer.start(point, products) })),
     );
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { dataOf, GraphBuilder, type GraphDType, Ops } from "../../../src/graph/index.js";
+import { type Dim, dataOf, GraphBuilder, type GraphDType, Ops, type Value } from "../../../src/graph/index.js";
+import { type AttentionProblem, attentionOracle } from "../../helpers/attention-oracle.js";
 import { type Feeds, runGraph } from "../../helpers/run-graph.js";
 
 const [batch, heads, groups, positions, keyWidth, valueWidth] = [2, 4, 2, 3, 5, 7];
@@ -18,170 +19,145 @@ function noise(count: number, seed: number): number[] {
   return Array.from({ length: count }, (_, index) => Math.sin(index * 1.7 + seed * 0.9) * 2);
 }
 
-function maskOf(setting: Setting): boolean[][] {
-  const total = setting.past + positions;
-  const allowed = Array.from({ length: positions }, (_, i) =>
-    Array.from({ length: total }, (_, j) => (setting.mask === undefined ? true : (i * total + j) % 4 !== 1)),
-  );
-  if (setting.mask !== undefined) allowed[1] = Array<boolean>(total).fill(false);
-  return allowed;
-}
-
-const added = (index: number): number => 0.1 * (index % 3);
-
-interface Oracle {
-  readonly modes: readonly number[][];
-  readonly output: number[];
-}
-
-/** Attention by its definition, one number at a time. */
-function oracle(q: readonly number[], k: readonly number[], v: readonly number[], setting: Setting): Oracle {
-  const total = setting.past + positions;
-  const scale = setting.scale ?? 1 / Math.sqrt(keyWidth);
-  const modes: number[][] = [[], [], [], []];
-  const output: number[] = [];
-  const allowed = maskOf(setting);
-  for (let b = 0; b < batch; b++) {
-    for (let h = 0; h < heads; h++) {
-      const g = b * groups + Math.floor(h / (heads / groups));
-      for (let i = 0; i < positions; i++) {
-        const row = Array.from({ length: total }, (_, j) => {
-          let dot = 0;
-          for (let c = 0; c < keyWidth; c++) {
-            dot +=
-              (q[((b * heads + h) * positions + i) * keyWidth + c] ?? 0) * (k[(g * total + j) * keyWidth + c] ?? 0);
-          }
-          const raw = dot * scale;
-          const capped = setting.softcap === undefined ? raw : setting.softcap * Math.tanh(raw / setting.softcap);
-          const hidden = allowed[i]?.[j] === false || (setting.isCausal === true && j > i + setting.past);
-          const masked = hidden ? -Infinity : capped + (setting.mask === "float" ? added(i * total + j) : 0);
-          modes[0]?.push(raw);
-          modes[1]?.push(capped);
-          modes[2]?.push(masked);
-          return masked;
-        });
-        const top = Math.max(...row);
-        const weights = row.map((score) => (top === -Infinity ? 0 : Math.exp(score - top)));
-        const sum = weights.reduce((a, w) => a + w, 0);
-        const pattern = weights.map((weight) => (sum === 0 ? 0 : weight / sum));
-        modes[3]?.push(...pattern);
-        for (let c = 0; c < valueWidth; c++) {
-          output.push(pattern.reduce((z, p, j) => z + p * (v[(g * total + j) * valueWidth + c] ?? 0), 0));
-        }
-      }
-    }
-  }
-  return { modes, output };
-}
-
-/** `[batch, head, pos, width]` data to `[batch, pos, head*width]` and back (`axisA` and `axisB` swapped). */
-function swapHeads(data: readonly number[], sizes: readonly [number, number, number, number]): number[] {
-  const [b, h, s, d] = sizes;
-  return Array.from({ length: data.length }, (_, index) => {
-    const [c, head, pos, at] = [
-      index % d,
-      Math.floor(index / d) % h,
-      Math.floor(index / d / h) % s,
-      Math.floor(index / d / h / s),
-    ];
-    return data[((at * h + head) * s + pos) * d + c] ?? b;
-  });
-}
-
-function worst(actual: ArrayLike<number | bigint> | undefined, expected: readonly number[]): number {
-  expect(actual?.length).toBe(expected.length);
-  return Math.max(
-    ...Array.from(actual ?? [], (value, index) => {
-      const wanted = expected[index] ?? Number.NaN;
-      return Object.is(Number(value), wanted) ? 0 : Math.abs(Number(value) - wanted);
+/** What the mask adds: some keys are hidden, and all of them from query 1. */
+function addedOf({ past, mask }: Setting): number[][] {
+  const total = past + positions;
+  return Array.from({ length: positions }, (_, i) =>
+    Array.from({ length: total }, (_unused, j) => {
+      const index = i * total + j;
+      if (mask === undefined) return 0;
+      if (i === 1 || index % 4 === 1) return -Infinity;
+      return mask === "float" ? 0.1 * (index % 3) : 0;
     }),
   );
 }
 
-async function check(dtype: GraphDType, setting: Setting, mode: 0 | 1 | 2 | 3, tolerance: number): Promise<void> {
-  const { past, flat = false } = setting;
+function problemOf(setting: Setting): AttentionProblem {
+  const { past, scale = 1 / Math.sqrt(keyWidth), softcap, isCausal = false } = setting;
   const total = past + positions;
-  const keyDim = past === 0 ? "pos" : "past+pos";
-  const builder = new GraphBuilder();
-  const ops = new Ops(builder);
-  const feeds: Record<string, Feeds[string]> = {};
-  const feed = (name: string, type: GraphDType, shape: readonly (string | number)[], data: readonly number[]) => {
-    feeds[name] = { data: dataOf(type, data) };
-    return builder.input(name, type, shape);
-  };
-  const all = {
+  return {
+    sizes: { batch, heads, groups, positions, past, keyWidth, valueWidth },
     q: noise(batch * heads * positions * keyWidth, 1),
     k: noise(batch * groups * total * keyWidth, 2),
     v: noise(batch * groups * total * valueWidth, 3),
+    scale,
+    softcap,
+    isCausal,
+    added: addedOf(setting),
   };
-  const part = (data: readonly number[], width: number, from: number, to: number): number[] =>
-    Array.from({ length: batch * groups }, (_, g) =>
-      data.slice((g * total + from) * width, (g * total + to) * width),
-    ).flat();
-  const now = { k: part(all.k, keyWidth, past, total), v: part(all.v, valueWidth, past, total) };
-  const shaped = (data: readonly number[], h: number, width: number): number[] =>
-    flat ? swapHeads(data, [batch, h, positions, width]) : [...data];
-  const shape = (h: number, width: number): readonly (string | number)[] =>
-    flat ? ["batch", "pos", h * width] : ["batch", h, "pos", width];
-  const q = feed("q", dtype, shape(heads, keyWidth), shaped(all.q, heads, keyWidth));
-  const k = feed("k", dtype, shape(groups, keyWidth), shaped(now.k, groups, keyWidth));
-  const v = feed("v", dtype, shape(groups, valueWidth), shaped(now.v, groups, valueWidth));
-  const bits = maskOf(setting).flat();
-  const mask =
-    setting.mask === "bool"
-      ? { mask: feed("mask", "bool", ["pos", keyDim], bits.map(Number)) }
-      : setting.mask === "float"
-        ? {
-            mask: feed(
-              "mask",
-              dtype,
-              ["pos", keyDim],
-              bits.map((bit, index) => (bit ? added(index) : -Infinity)),
-            ),
-          }
-        : {};
-  const pasts =
-    past === 0
-      ? {}
-      : {
-          pastKey: feed("pk", dtype, ["batch", groups, "past", keyWidth], part(all.k, keyWidth, 0, past)),
-          pastValue: feed("pv", dtype, ["batch", groups, "past", valueWidth], part(all.v, valueWidth, 0, past)),
-        };
-  const { scale, softcap, isCausal } = setting;
-  const result = ops.attention({
-    q,
-    k,
-    v,
-    ...mask,
-    ...pasts,
+}
+
+/** `[batch, head, pos, width]` data as `[batch, pos, head*width]`. */
+function flatten(data: readonly number[], count: number, width: number): number[] {
+  return Array.from({ length: data.length }, (_, index) => {
+    const [c, head] = [index % width, Math.floor(index / width) % count];
+    const row = Math.floor(index / width / count);
+    const [pos, b] = [row % positions, Math.floor(row / positions)];
+    return data[((b * count + head) * positions + pos) * width + c] ?? Number.NaN;
+  });
+}
+
+/** Positions `from` to `to` of `[batch, group, total, width]` data. */
+function part(data: readonly number[], width: number, from: number, to: number): number[] {
+  const total = data.length / (batch * groups * width);
+  const rows = Array.from({ length: batch * groups }, (_, g) => g * total);
+  return rows.flatMap((row) => data.slice((row + from) * width, (row + to) * width));
+}
+
+/** Declares the inputs of a case and remembers what to feed. */
+class Case {
+  readonly builder = new GraphBuilder();
+  readonly ops = new Ops(this.builder);
+  readonly feeds: Record<string, Feeds[string]> = {};
+  readonly setting: Setting;
+  readonly dtype: GraphDType;
+
+  constructor(setting: Setting, dtype: GraphDType) {
+    this.setting = setting;
+    this.dtype = dtype;
+  }
+
+  feed(name: string, shape: readonly Dim[], data: readonly number[], dtype: GraphDType = this.dtype): Value {
+    this.feeds[name] = { data: dataOf(dtype, data) };
+    return this.builder.input(name, dtype, shape);
+  }
+
+  heads(name: string, data: readonly number[], count: number, width: number): Value {
+    if (this.setting.flat !== true) return this.feed(name, ["batch", count, "pos", width], data);
+    return this.feed(name, ["batch", "pos", count * width], flatten(data, count, width));
+  }
+
+  mask(added: readonly (readonly number[])[]): { mask?: Value } {
+    const { mask, past } = this.setting;
+    const shape = ["pos", past === 0 ? "pos" : "past+pos"];
+    const values = added.flat();
+    if (mask === undefined) return {};
+    if (mask === "float") return { mask: this.feed("mask", shape, values) };
+    return {
+      mask: this.feed(
+        "mask",
+        shape,
+        values.map((value) => Number(value === 0)),
+        "bool",
+      ),
+    };
+  }
+
+  past({ k, v }: AttentionProblem): { pastKey?: Value; pastValue?: Value } {
+    const { past } = this.setting;
+    if (past === 0) return {};
+    return {
+      pastKey: this.feed("pk", ["batch", groups, "past", keyWidth], part(k, keyWidth, 0, past)),
+      pastValue: this.feed("pv", ["batch", groups, "past", valueWidth], part(v, valueWidth, 0, past)),
+    };
+  }
+}
+
+type Mode = 0 | 1 | 2 | 3;
+
+function buildCase(setting: Setting, dtype: GraphDType, problem: AttentionProblem, mode: Mode) {
+  const own = new Case(setting, dtype);
+  const { past, flat, scale, softcap, isCausal } = setting;
+  const total = past + positions;
+  const { output, presentKey, presentValue, qk } = own.ops.attention({
+    q: own.heads("q", problem.q, heads, keyWidth),
+    k: own.heads("k", part(problem.k, keyWidth, past, total), groups, keyWidth),
+    v: own.heads("v", part(problem.v, valueWidth, past, total), groups, valueWidth),
+    ...own.mask(problem.added),
+    ...own.past(problem),
     ...(scale === undefined ? {} : { scale }),
     ...(softcap === undefined ? {} : { softcap }),
     ...(isCausal === undefined ? {} : { isCausal }),
-    ...(flat ? { qHeads: heads, kvHeads: groups } : {}),
+    ...(flat === true ? { qHeads: heads, kvHeads: groups } : {}),
     qkMatmulOutputMode: mode,
     present: true,
   });
-  const { output, presentKey, presentValue, qk } = result;
   if (presentKey === undefined || presentValue === undefined || qk === undefined) throw new Error("missing outputs");
-  const graph = builder.build({ output, presentKey, presentValue, qk });
-  const results = await runGraph(graph, feeds, { bindings: { batch, pos: positions, past } });
-  const expected = oracle(all.q, all.k, all.v, setting);
-  const outputs = flat ? swapHeads(expected.output, [batch, heads, positions, valueWidth]) : expected.output;
-  expect(worst(results["output"]?.data, outputs)).toBeLessThanOrEqual(tolerance);
-  expect(
-    worst(
-      results["presentKey"]?.data,
-      all.k.map((x) => (dtype === "float32" ? Math.fround(x) : x)),
-    ),
-  ).toBe(0);
-  expect(
-    worst(
-      results["presentValue"]?.data,
-      all.v.map((x) => (dtype === "float32" ? Math.fround(x) : x)),
-    ),
-  ).toBe(0);
-  expect(worst(results["qk"]?.data, expected.modes[mode] ?? [])).toBeLessThanOrEqual(tolerance * 4);
-  expect(results["qk"]?.shape).toEqual([batch, heads, positions, total]);
+  return { graph: own.builder.build({ output, presentKey, presentValue, qk }), feeds: own.feeds };
+}
+
+function worst(actual: ArrayLike<number | bigint> | undefined, expected: readonly number[]): number {
+  expect(actual?.length).toBe(expected.length);
+  const errors = Array.from(actual ?? [], (value, index) => {
+    const wanted = expected[index] ?? Number.NaN;
+    return Object.is(Number(value), wanted) ? 0 : Math.abs(Number(value) - wanted);
+  });
+  return Math.max(...errors);
+}
+
+async function check(dtype: GraphDType, setting: Setting, mode: Mode, tolerance: number): Promise<void> {
+  const problem = problemOf(setting);
+  const { graph, feeds } = buildCase(setting, dtype, problem, mode);
+  const bindings = { batch, pos: positions, past: setting.past };
+  const { output, presentKey, presentValue, qk } = await runGraph(graph, feeds, { bindings });
+  const expected = attentionOracle(problem);
+  const outputs = setting.flat === true ? flatten(expected.output, heads, valueWidth) : expected.output;
+  const stored = (data: readonly number[]): number[] => Array.from(dataOf(dtype, data), Number);
+  expect(worst(output?.data, outputs)).toBeLessThanOrEqual(tolerance);
+  expect(worst(presentKey?.data, stored(problem.k))).toBe(0);
+  expect(worst(presentValue?.data, stored(problem.v))).toBe(0);
+  expect(worst(qk?.data, expected.modes[mode] ?? [])).toBeLessThanOrEqual(tolerance * 4);
+  expect(qk?.shape).toEqual([batch, heads, positions, setting.past + positions]);
 }
 
 const settings: readonly Setting[] = [

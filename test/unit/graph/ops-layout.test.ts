@@ -67,6 +67,13 @@ describe("reshape", () => {
     expect(() => ops.reshape(x, ["batch", "pos", 7])).toThrow("got the shape [batch, pos, 7]");
   });
 
+  it("means an empty axis by the number 0", async () => {
+    const builder = new GraphBuilder();
+    const x = builder.input("x", "float32", [2, 0, 3]);
+    const y = new Ops(builder).reshape(x, [0, 6]);
+    expect((await run(builder.build({ y }))).shape).toEqual([0, 6]);
+  });
+
   it("names a size that cannot be read from anywhere", () => {
     const { ops, x } = setUp();
     expect(() => ops.full(["tokens", 6], 1, "float32", x)).toThrow(

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type DisplayBundle, hostDisplay, type Showable, show, toView } from "../../../src/notebook/index.js";
+import { tensor } from "../../../src/tensor/index.js";
 import { heatmap } from "../../../src/viz/index.js";
 
 const view = heatmap([[1, -2]], { title: "Tiny" });
@@ -94,5 +95,18 @@ describe("hostDisplay", () => {
   test("is undefined where neither kernel has left its mark", () => {
     expect(hostDisplay({})).toBeUndefined();
     expect(hostDisplay({ __tslab__: {}, Deno: { version: {} } })).toBeUndefined();
+  });
+});
+
+describe("tensors of the package", () => {
+  test("are drawn with their own axis names", () => {
+    const t = tensor([[1, 2, 3]], ["layer", "head"]);
+    expect(toView(t).spec).toMatchObject({
+      view: "heatmap",
+      y: { name: "layer" },
+      x: { name: "head" },
+      values: [[1, 2, 3]],
+    });
+    expect(toView(t.at({ layer: 0 })).spec).toMatchObject({ view: "bars", axis: { name: "head" } });
   });
 });
