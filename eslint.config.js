@@ -14,6 +14,12 @@ const naming = [
   },
   { selector: "variable", modifiers: ["destructured"], format: null },
   { selector: "typeLike", format: ["PascalCase"] },
+  // Short names of hook points are TransformerLens's, verbatim.
+  {
+    selector: "typeProperty",
+    format: null,
+    filter: { regex: "^(?:(?:resid|attn|mlp|rot|pre|pos)_[a-z]+|[qkv]_input)$", match: true },
+  },
   { selector: "import", format: null },
   // Keys of tables are data: op names, hook names, fields of files.
   { selector: ["objectLiteralProperty", "objectLiteralMethod"], format: null },

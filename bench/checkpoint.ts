@@ -20,7 +20,11 @@ const config = {
 
 function plans(): readonly TensorPlan[] {
   const d = config.n_embd;
-  const plan = (name: string, shape: readonly number[]): TensorPlan => ({ name: `transformer.${name}`, dtype: "float32", shape });
+  const plan = (name: string, shape: readonly number[]): TensorPlan => ({
+    name: `transformer.${name}`,
+    dtype: "float32",
+    shape,
+  });
   const norm = (name: string): readonly TensorPlan[] => [plan(`${name}.weight`, [d]), plan(`${name}.bias`, [d])];
   const linear = (name: string, inputs: number, outputs: number): readonly TensorPlan[] => [
     plan(`${name}.weight`, [inputs, outputs]),
@@ -34,7 +38,12 @@ function plans(): readonly TensorPlan[] {
     ...linear(`h.${i}.mlp.c_fc`, d, 4 * d),
     ...linear(`h.${i}.mlp.c_proj`, 4 * d, d),
   ]);
-  return [plan("wte.weight", [config.vocab_size, d]), plan("wpe.weight", [config.n_positions, d]), ...blocks.flat(), ...norm("ln_f")];
+  return [
+    plan("wte.weight", [config.vocab_size, d]),
+    plan("wpe.weight", [config.n_positions, d]),
+    ...blocks.flat(),
+    ...norm("ln_f"),
+  ];
 }
 
 /** Uniform numbers of standard deviation 0.02; gains are around 1. */
@@ -54,7 +63,7 @@ export async function benchCheckpoint(): Promise<string> {
   writeFileSync(join(folder, "config.json"), JSON.stringify(config));
   const all = plans();
   await writeSafetensorsStream(path, all, function* (entry) {
-    yield values(entry, all.indexOf(entry as TensorPlan) + 1);
+    yield values(entry, all.indexOf(entry) + 1);
   });
   return folder;
 }

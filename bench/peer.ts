@@ -29,7 +29,8 @@ export async function startPeer(folder: string): Promise<Peer> {
   const script = fileURLToPath(new URL("./peer.py", import.meta.url));
   const child = spawn("/usr/bin/python3", [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<Record<string, unknown>> => JSON.parse(String((await lines.next()).value)) as Record<string, unknown>;
+  const next = async (): Promise<Record<string, unknown>> =>
+    JSON.parse(String((await lines.next()).value)) as Record<string, unknown>;
   const ask = (request: object): Promise<Record<string, unknown>> => {
     child.stdin.write(`${JSON.stringify(request)}\n`);
     return next();

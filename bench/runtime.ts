@@ -11,12 +11,30 @@ import { median, spread, timed } from "./stats.js";
 
 /** What TransformerLens captures without flags. */
 const defaultHooks = [
-  "hook_embed", "hook_pos_embed", "resid_pre", "blocks.*.ln1.*", "q", "k", "v", "attn_scores", "pattern", "z", "attn_out",
-  "resid_mid", "blocks.*.ln2.*", "pre", "post", "mlp_out", "resid_post", "ln_final.*",
+  "hook_embed",
+  "hook_pos_embed",
+  "resid_pre",
+  "blocks.*.ln1.*",
+  "q",
+  "k",
+  "v",
+  "attn_scores",
+  "pattern",
+  "z",
+  "attn_out",
+  "resid_mid",
+  "blocks.*.ln2.*",
+  "pre",
+  "post",
+  "mlp_out",
+  "resid_post",
+  "ln_final.*",
 ];
 
 function tokens(batch: number, pos: number): number[][] {
-  return Array.from({ length: batch }, (_, row) => Array.from({ length: pos }, (_, p) => (row * 7919 + p * 104_729 + 17) % 50_257));
+  return Array.from({ length: batch }, (_, row) =>
+    Array.from({ length: pos }, (_, p) => (row * 7919 + p * 104_729 + 17) % 50_257),
+  );
 }
 
 interface Question {
@@ -25,7 +43,11 @@ interface Question {
   readonly capture: boolean;
 }
 
-async function rounds(peer: Peer, models: Readonly<Record<string, Model>>, question: Question): Promise<Record<string, readonly number[]>> {
+async function rounds(
+  peer: Peer,
+  models: Readonly<Record<string, Model>>,
+  question: Question,
+): Promise<Record<string, readonly number[]>> {
   const ids = tokens(question.batch, question.pos);
   const times: Record<string, number[]> = {};
   const add = (name: string, values: readonly number[]): void => {
@@ -33,9 +55,18 @@ async function rounds(peer: Peer, models: Readonly<Record<string, Model>>, quest
   };
   const runs = question.batch > 1 ? 2 : 4;
   for (let round = 0; round < 4; round++) {
-    for (const threads of [1, 2]) add(`torch ${threads}`, await peer.run({ kind: "run", tokens: ids, threads, capture: question.capture, warmup: 1, runs }));
+    for (const threads of [1, 2])
+      add(
+        `torch ${threads}`,
+        await peer.run({ kind: "run", tokens: ids, threads, capture: question.capture, warmup: 1, runs }),
+      );
     for (const [name, model] of Object.entries(models))
-      add(name, await timed(runs, 1, () => model.run(ids, question.capture ? { capture: defaultHooks, memoryLimit: 2 ** 34 } : {})));
+      add(
+        name,
+        await timed(runs, 1, () =>
+          model.run(ids, question.capture ? { capture: defaultHooks, memoryLimit: 2 ** 34 } : {}),
+        ),
+      );
   }
   return times;
 }
@@ -43,7 +74,8 @@ async function rounds(peer: Peer, models: Readonly<Record<string, Model>>, quest
 function report(question: Question, times: Readonly<Record<string, readonly number[]>>): void {
   const best = Math.min(median(times["torch 1"] ?? []), median(times["torch 2"] ?? []));
   const what = `${question.batch} x ${question.pos}${question.capture ? ", full capture" : ", logits only"}`;
-  for (const [name, values] of Object.entries(times)) console.log(`| ${what} | ${name} | ${spread(values)} | ${(best / median(values)).toFixed(2)} |`);
+  for (const [name, values] of Object.entries(times))
+    console.log(`| ${what} | ${name} | ${spread(values)} | ${(best / median(values)).toFixed(2)} |`);
 }
 
 const folder = await benchCheckpoint();
@@ -58,8 +90,11 @@ const questions: readonly Question[] = [
   { batch: 1, pos: 32, capture: false },
   { batch: 8, pos: 128, capture: false },
 ];
-for (const question of questions.slice(0, Number(process.argv[2] ?? questions.length))) report(question, await rounds(peer, models, question));
+for (const question of questions.slice(0, Number(process.argv[2] ?? questions.length)))
+  report(question, await rounds(peer, models, question));
 const flops = 2 * 8 * 128 * (12 * 12 * 768 * 768 + 768 * 50_257) + 12 * 4 * 8 * 128 * 128 * 768;
-console.log(`GEMM peak ${(await peer.gemm(2048, 2)).toFixed(0)} GFLOP/s (PyTorch, 2 threads); 8 x 128 forward is ${(flops / 1e9).toFixed(0)} GFLOP`);
+console.log(
+  `GEMM peak ${(await peer.gemm(2048, 2)).toFixed(0)} GFLOP/s (PyTorch, 2 threads); 8 x 128 forward is ${(flops / 1e9).toFixed(0)} GFLOP`,
+);
 peer.close();
 for (const model of Object.values(models)) await model.close();

@@ -6,5 +6,20 @@ export * from "./dictionary/index.js";
 export * from "./model/index.js";
 export * from "./notebook/index.js";
 export * from "./redundancy/index.js";
+export {
+  arange,
+  concat,
+  type DType,
+  einsum,
+  eye,
+  full,
+  ones,
+  randn,
+  stack,
+  Tensor,
+  tensor,
+  where,
+  zeros,
+} from "./tensor/index.js";
 export * as viz from "./viz/index.js";
 export { View, type ViewSpec } from "./viz/index.js";

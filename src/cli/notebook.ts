@@ -56,14 +56,16 @@ function checkFolder(path: string): string {
   });
 }
 
-/** Finds a module's file as Node would from one of `folders`. */
+/** Finds a module's file as code in one of `folders` would. */
 function find(id: string, folders: readonly string[]): string | undefined {
-  try {
-    return createRequire(import.meta.url).resolve(id, { paths: [...folders] });
-  } catch {
-    // Not being found is the answer.
-    return undefined;
+  for (const folder of folders) {
+    try {
+      return createRequire(join(folder, "notebook.js")).resolve(id);
+    } catch {
+      // Not being found here is no error; the next folder may have it.
+    }
   }
+  return undefined;
 }
 
 /** The display name of the committed kernel, and the version of tslab that will run it. */

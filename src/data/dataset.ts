@@ -4,7 +4,7 @@ import { Batches } from "./batches.js";
 import { type PackOptions, packBatches } from "./pack.js";
 import { type PadOptions, padBatches } from "./pad.js";
 import type { Entry, Source } from "./source.js";
-import { partRanges, type SplitFractions, scrambledFraction } from "./split.js";
+import { partRanges, type SplitFractions, stratifiedFraction } from "./split.js";
 import { type Awaitable, chosen, type DocumentPlace, filteredAll, mapped, ranged, shuffled } from "./stages.js";
 import type { TokenizerSource } from "./tokenizer-like.js";
 
@@ -121,7 +121,7 @@ export class Dataset<T> implements AsyncIterable<T> {
       const make = (): ((entry: Entry<T>, ordinal: number) => boolean) => {
         const ordinalOf = by === undefined ? undefined : keyOrdinals(by);
         return (entry, ordinal) => {
-          const u = scrambledFraction(ordinalOf?.(entry.value) ?? ordinal, seed);
+          const u = stratifiedFraction(ordinalOf?.(entry.value) ?? ordinal, seed);
           return u >= from && u < to;
         };
       };

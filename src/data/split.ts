@@ -1,12 +1,14 @@
 /**
  * Which part of a split each document falls into.
  *
- * 1. Document i gets the number u_i in [0, 1) of a van der Corput sequence (the bits of i in reverse order) under nested
- *    uniform (Owen) scrambling by the seed: each u_i alone is uniform, and any 2^k neighbours from a multiple of 2^k fall
- *    one each into the 2^k equal intervals. So every prefix has the wanted fractions to within a few documents.
- * 2. u_i depends on i and the seed alone, so documents appended later do not move earlier ones.
+ * 1. Document i gets a number u_i in [0, 1). In every ten documents from a multiple of 10, one falls into each tenth, in
+ *    an order drawn anew for every ten; in every hundred from a multiple of 100, one falls into each hundredth.
+ * 2. So a prefix of any length has the wanted fractions to within a few documents, and nothing periodic in the data
+ *    (pairs of clean and corrupted prompts, say) can line up with the parts.
+ * 3. u_i depends on i and the seed alone, so documents appended later do not move earlier ones.
  *
- * Owen 1995, "Randomly Permuted (t,m,s)-Nets and (t,s)-Sequences"; the hash is that of Laine and Karras 2011.
+ * It is stratified sampling in two levels, with independent permutations instead of Owen's digit scrambling, which would
+ * put even documents in one half and odd ones in the other.
  */
 import { InputError } from "../core/index.js";
 
@@ -14,10 +16,12 @@ import { InputError } from "../core/index.js";
 export type SplitFractions = Readonly<Record<string, number>>;
 
 /** Returns a number in [0, 1) for a document's number and a seed. */
-export function scrambledFraction(index: number, seed: number): number {
-  const key = mix((seed | 0) ^ mix(Math.floor(seed / 2 ** 32) | 0));
-  // Reversing the bits of `index` and reversing again inside the scrambling cancel out.
-  return (reverseBits(laineKarras(index >>> 0, key)) >>> 0) / 2 ** 32;
+export function stratifiedFraction(index: number, seed: number): number {
+  const ten = Math.floor(index / 10);
+  const hundred = Math.floor(ten / 10);
+  const tenth = rank(index % 10, hash(seed, 1, ten));
+  const hundredth = rank(ten % 10, hash(seed, 2, hundred, tenth));
+  return (tenth + (hundredth + (hash(seed, 3, index) >>> 0) / 2 ** 32) / 10) / 10;
 }
 
 /** Returns where each part starts and ends in [0, 1), after checking names and fractions. */
@@ -36,23 +40,19 @@ export function partRanges(parts: SplitFractions): ReadonlyMap<string, { readonl
   );
 }
 
-/** Each output bit depends on the input bits below it only, which is Owen's scrambling read from the lowest bit up. */
-function laineKarras(bits: number, key: number): number {
-  let x = (bits + key) | 0;
-  x ^= Math.imul(x, 0x6c50_b47c);
-  x ^= Math.imul(x, 0xb82f_1e52);
-  x ^= Math.imul(x, 0xc7af_e638);
-  x ^= Math.imul(x, 0x8d22_f6e6);
-  return x;
+/** Where `item` of 0 to 9 stands when the ten are put in a random order. */
+function rank(item: number, key: number): number {
+  const own = hash(key, item);
+  let before = 0;
+  for (let other = 0; other < 10; other++) {
+    const value = hash(key, other);
+    if (value < own || (value === own && other < item)) before += 1;
+  }
+  return before;
 }
 
-function reverseBits(word: number): number {
-  let x = word;
-  x = ((x >>> 1) & 0x5555_5555) | ((x & 0x5555_5555) << 1);
-  x = ((x >>> 2) & 0x3333_3333) | ((x & 0x3333_3333) << 2);
-  x = ((x >>> 4) & 0x0f0f_0f0f) | ((x & 0x0f0f_0f0f) << 4);
-  x = ((x >>> 8) & 0x00ff_00ff) | ((x & 0x00ff_00ff) << 8);
-  return (x >>> 16) | (x << 16);
+function hash(...parts: readonly number[]): number {
+  return parts.reduce((state, part) => mix(mix(state ^ (part | 0)) ^ (Math.floor(part / 2 ** 32) | 0)), 0x2545_f491);
 }
 
 function mix(word: number): number {

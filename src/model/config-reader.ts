@@ -35,7 +35,8 @@ export function configReader(raw: Readonly<Record<string, unknown>>, where: stri
   return {
     raw,
     number: (key, fallback) => read(key, "a number", isNumber, fallback),
-    optionalNumber: (key) => (raw[key] === undefined || raw[key] === null ? undefined : read(key, "a number", isNumber, undefined)),
+    optionalNumber: (key) =>
+      raw[key] === undefined || raw[key] === null ? undefined : read(key, "a number", isNumber, undefined),
     string: (key, fallback) => read(key, "a string", (v): v is string => typeof v === "string", fallback),
     boolean: (key, fallback) => read(key, "true or false", (v): v is boolean => typeof v === "boolean", fallback),
     object: (key) => {

@@ -1,5 +1,5 @@
 /** What `limpid info` tells: a model in figures and its hook points, without converting or mapping a weight. */
-import { sizeOf, type StoredTensor } from "../io/index.js";
+import { type StoredTensor, sizeOf } from "../io/index.js";
 import { findArchitecture } from "./architectures/registry.js";
 import {
   type CheckpointDescription,
@@ -8,8 +8,8 @@ import {
   describeSource,
   openSource,
 } from "./checkpoint/index.js";
-import { configReader } from "./config-reader.js";
 import type { ModelConfig } from "./config.js";
+import { configReader } from "./config-reader.js";
 import type { HookPoint } from "./plan/build.js";
 import { createGraphCache } from "./plan/graph-cache.js";
 import { emptyRequest } from "./plan/resolve.js";

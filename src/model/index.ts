@@ -1,7 +1,19 @@
 /** The model runtime: architectures, hook points, edits, runs. */
 export { ActivationCache } from "./cache/activation-cache.js";
+export { logitBias, tokensToResidualDirections } from "./cache/directions.js";
+export type { ViewHolder } from "./cache/origin.js";
+export type * from "./cache/types.js";
+export type {
+  CheckpointDescription,
+  CheckpointFile,
+  CheckpointFormat,
+  CheckpointOptions,
+  HubOptions,
+} from "./checkpoint/index.js";
 export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
-export { edit, type EditBuilders } from "./edits/edit.js";
+export { describeModel, type ModelDescription } from "./describe.js";
+export { type EditBuilders, edit } from "./edits/edit.js";
+export { Traced, type TracedOperand } from "./edits/traced.js";
 export type {
   AxisSelection,
   CallbackContext,
@@ -14,7 +26,6 @@ export type {
   Selection,
   ValueSource,
 } from "./edits/types.js";
-export { Traced, type TracedOperand } from "./edits/traced.js";
 export type { GeneratedTokens, GenerateOptions, Generation, StopReason } from "./generate/generate.js";
 export type { SamplingOptions } from "./generate/sampling.js";
 export * from "./hooks/index.js";
@@ -26,5 +37,14 @@ export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { Receipt } from "./run/receipt.js";
 export type { LogitSelection, Run, RunOptions } from "./run/run.js";
-export { type BlockWeightName, Weights } from "./weights/weights.js";
+export {
+  type Bound,
+  type CheckStatus,
+  Verification,
+  type VerificationCheck,
+  type VerificationCoverage,
+  type VerifyOptions,
+  verifyModel as verify,
+} from "./verify/index.js";
 export type { NamedWeights } from "./weights/block-weights.js";
+export { type BlockWeightName, Weights } from "./weights/weights.js";

@@ -2,7 +2,7 @@
 import { createLogger, formatBytes, type Logger } from "../core/index.js";
 import { Engine, type Provider } from "../runtime/index.js";
 import { findArchitecture } from "./architectures/registry.js";
-import { checkWeightNames, type CheckpointOptions, openCheckpoint } from "./checkpoint/index.js";
+import { type CheckpointOptions, checkWeightNames, openCheckpoint } from "./checkpoint/index.js";
 import type { Precision } from "./components/context.js";
 import { configReader } from "./config-reader.js";
 import { Model } from "./model.js";
@@ -40,7 +40,10 @@ function engineOf({ threads, provider, sessionCacheBytes }: LoadOptions): Engine
 
 function announcePrepack(logger: Logger, parts: ModelParts): void {
   const bytes = [...parts.tensors.values()].reduce((sum, { length }) => sum + length, 0);
-  logger.warnOnce("prepack", `prepack: true keeps a second copy of the weights in memory, up to ${formatBytes(bytes)}.`);
+  logger.warnOnce(
+    "prepack",
+    `prepack: true keeps a second copy of the weights in memory, up to ${formatBytes(bytes)}.`,
+  );
 }
 
 /**

@@ -5,11 +5,17 @@ import type { ActivationCache } from "./cache/activation-cache.js";
 import type { ModelConfig } from "./config.js";
 import { edit } from "./edits/edit.js";
 import type { Edit, EditCallback } from "./edits/types.js";
-import { generate, type GeneratedTokens, type GenerateOptions, generateStream, type Generation } from "./generate/generate.js";
+import {
+  type GeneratedTokens,
+  type GenerateOptions,
+  type Generation,
+  generate,
+  generateStream,
+} from "./generate/generate.js";
 import type { HookSpecs } from "./hooks/index.js";
+import type { HookPoint } from "./plan/build.js";
 import { type Explanation, explainRun } from "./plan/explain.js";
 import { describeHookPoints } from "./plan/resolve.js";
-import type { HookPoint } from "./plan/build.js";
 import { checkProcessing, type Processing } from "./processing.js";
 import { type Batch, prepareInput } from "./run/input.js";
 import type { InputOptions, ModelInput } from "./run/input-types.js";
@@ -121,13 +127,21 @@ export class Model {
   }
 
   /** Runs and keeps activations: every hook point, or those that `namesFilter` names. TransformerLens's name. */
-  async runWithCache(input: ModelInput, namesFilter: HookSpecs = "*", options: RunOptions = {}): Promise<{ logits: Run["logits"]; cache: ActivationCache }> {
+  async runWithCache(
+    input: ModelInput,
+    namesFilter: HookSpecs = "*",
+    options: RunOptions = {},
+  ): Promise<{ logits: Run["logits"]; cache: ActivationCache }> {
     const run = await this.run(input, { ...options, capture: namesFilter });
     return { logits: run.logits, cache: run.cache };
   }
 
   /** Runs with functions of your own called at hook points, in the order given. TransformerLens's name. */
-  async runWithHooks(input: ModelInput, fwdHooks: readonly HookFunction[], options: RunOptions = {}): Promise<Run["logits"]> {
+  async runWithHooks(
+    input: ModelInput,
+    fwdHooks: readonly HookFunction[],
+    options: RunOptions = {},
+  ): Promise<Run["logits"]> {
     const hooked = this.with(...fwdHooks.map(([hook, fn]) => edit.callback(hook, fn)));
     return (await hooked.run(input, options)).logits;
   }
@@ -151,7 +165,12 @@ export class Model {
   toStrTokens(input: ModelInput, options: InputOptions = {}): readonly string[] {
     const { tokens = new Int32Array(0), batch } = prepareInput(this.view.core, input, options);
     if (batch === 1) return this.tokenizer.pieces(tokens);
-    throw new InputError({ where: "model.toStrTokens", got: `${batch} rows`, expected: "one prompt", fix: "Call it once per prompt." });
+    throw new InputError({
+      where: "model.toStrTokens",
+      got: `${batch} rows`,
+      expected: "one prompt",
+      fix: "Call it once per prompt.",
+    });
   }
 
   /** The id of text that is exactly one token. */
@@ -177,7 +196,10 @@ export class Model {
 }
 
 function tokenTensor({ tokens, batch, pos }: Batch): Tensor<"int32", readonly ["batch", "pos"]> {
-  return Tensor.of(tokens ?? new Int32Array(0), tokens === undefined ? [batch, 0] : [batch, pos], ["batch", "pos"] as const);
+  return Tensor.of(tokens ?? new Int32Array(0), tokens === undefined ? [batch, 0] : [batch, pos], [
+    "batch",
+    "pos",
+  ] as const);
 }
 
 /** A few lines: name, sizes, edits. */

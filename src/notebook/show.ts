@@ -1,6 +1,6 @@
 /** `show`: one call that draws any result in whatever runs the code. */
 import { printsItself } from "../core/index.js";
-import type { View } from "../viz/index.js";
+import { headline, type View } from "../viz/index.js";
 import { hostDisplay } from "./display.js";
 import { type Showable, toView } from "./to-view.js";
 
@@ -29,7 +29,7 @@ export class Shown {
 
   /** Returns the one line that a notebook prints under the picture. */
   toString(): string {
-    return this.view.summary();
+    return headline(this.view.spec);
   }
 }
 

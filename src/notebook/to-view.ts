@@ -41,24 +41,24 @@ export function toView(value: Showable): View {
 function tensorView(tensor: ShowableTensor): View {
   const { axes, shape, dtype } = tensor;
   const size = shape.map((length, i) => `${axes[i] ?? i}=${length}`).join(", ");
-  const note = `${dtype} [${size}]`;
-  if (shape.length <= 1) return bars(numberList(tensor.toArray()), { note, axis: { name: axes[0] ?? "" } });
-  if (shape.length === 2) return plane(tensor.toArray(), axes, "", note);
+  const title = `${dtype} [${size}]`;
+  if (shape.length <= 1) return bars(numberList(tensor.toArray()), { title, axis: { name: axes[0] ?? "" } });
+  if (shape.length === 2) return plane(tensor.toArray(), axes, title);
   if (shape.length === 3 && (shape[0] ?? 0) <= maxPanels) {
-    const slices = list(tensor.toArray()).map((slice, i) => plane(slice, axes.slice(1), `${axes[0] ?? ""} ${i}`, ""));
-    return panels(slices, { note });
+    const slices = list(tensor.toArray()).map((slice, i) => plane(slice, axes.slice(1), `${axes[0] ?? ""} ${i}`));
+    return panels(slices, { title });
   }
   throw new InputError({
     where: "show: tensor",
-    got: note,
+    got: title,
     expected: `one or two axes, or three with at most ${maxPanels} slices`,
     fix: `Pick a slice, such as t.at({ ${axes[0] ?? "axis"}: 0 }).`,
   });
 }
 
-function plane(rows: unknown, axes: readonly string[], title: string, note: string): View {
+function plane(rows: unknown, axes: readonly string[], title: string): View {
   const values = list(rows).map(numberList);
-  return heatmap(values, { title, note, y: { name: axes[0] ?? "" }, x: { name: axes[1] ?? "" } });
+  return heatmap(values, { title, y: { name: axes[0] ?? "" }, x: { name: axes[1] ?? "" } });
 }
 
 function list(value: unknown): readonly unknown[] {

@@ -28,6 +28,6 @@ export type {
   ViewHeader,
   ViewSpec,
 } from "./spec.js";
-export { summarize, toText } from "./text.js";
+export { headline, summarize, toText } from "./text.js";
 export { visibleToken } from "./token-text.js";
 export { View } from "./view.js";

@@ -33,6 +33,14 @@ export function summarize(spec: ViewSpec): string {
   return `${name}: ${shapeOf(spec)}; ${rangeOf(entries, spec.unit)}${peak}.`;
 }
 
+/** Returns a line that names a view: its summary, or for a sheet the titles of its panels. */
+export function headline(spec: ViewSpec): string {
+  if (spec.view !== "panels") return shorten(summarize(spec), 160);
+  const titles = spec.panels.map((panel) => panel.title).filter((title) => title !== "");
+  const name = spec.title === "" ? "Sheet" : spec.title;
+  return shorten([`${name}: ${spec.panels.length} panels`, titles.join(", ")].filter((t) => t !== "").join(": "), 160);
+}
+
 type Measured = BarsSpec | HeatmapSpec | TokensSpec;
 
 function shapeOf(spec: Measured): string {

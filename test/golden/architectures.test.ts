@@ -69,22 +69,34 @@ describe.each(architectureNames)("%s", (name) => {
     const [model, golden] = await opened;
     const tokens = need(section(golden, "none"), "tokens");
     const edits = section(golden, "edit");
-    const hooks = [...edits.keys()].filter((key) => key.endsWith("/delta")).map((key) => key.slice(0, -"/delta".length));
-    const kinds = (names: readonly string[]): Set<string> => new Set(names.map((hook) => hook.replace(/^blocks\.\d+\./, "")));
+    const hooks = [...edits.keys()]
+      .filter((key) => key.endsWith("/delta"))
+      .map((key) => key.slice(0, -"/delta".length));
+    const kinds = (names: readonly string[]): Set<string> =>
+      new Set(names.map((hook) => hook.replace(/^blocks\.\d+\./, "")));
     const outside = ["hook_tokens", "unembed.hook_in", "unembed.hook_out"];
-    expect([...kinds(model.hookNames())].filter((kind) => !outside.includes(kind)).sort()).toEqual([...kinds(hooks)].sort());
+    expect([...kinds(model.hookNames())].filter((kind) => !outside.includes(kind)).sort()).toEqual(
+      [...kinds(hooks)].sort(),
+    );
     for (const hook of hooks) {
       const select = selection(model, hook, need(edits, `${hook}/index`));
       const delta = need(edits, `${hook}/delta`);
       for (const precision of precisions) {
         const edited = (factor: number): Model =>
-          model.withPrecision(precision).with(edit.add(hook, (Tensor.of(delta.data, delta.shape) as Tensor).mul(factor), select));
+          model
+            .withPrecision(precision)
+            .with(edit.add(hook, (Tensor.of(delta.data, delta.shape) as Tensor).mul(factor), select));
         const run = await edited(1).run(tokens);
         const row = Number(select.row ?? 0);
-        expectClose(run.logits.at({ batch: row }) as Tensor, need(edits, `${hook}/logits`), tolerances[precision], `${hook} (${precision})`);
+        expectClose(
+          run.logits.at({ batch: row }),
+          need(edits, `${hook}/logits`),
+          tolerances[precision],
+          `${hook} (${precision})`,
+        );
         // The same graph with a zero edit: what is not touched must keep its bits.
         const same = await edited(0).run(tokens);
-        checkLocality(model, run.logits as Tensor, same.logits as Tensor, { row, hook, pos: Number(select.pos) });
+        checkLocality(model, run.logits, same.logits, { row, hook, pos: Number(select.pos) });
       }
     }
   });
@@ -98,7 +110,12 @@ describe.each(architectureNames)("%s", (name) => {
 });
 
 /** Other rows, and in causal models earlier positions, keep their logits bit for bit. */
-function checkLocality(model: Model, edited: Tensor, base: Tensor, where: { row: number; pos: number; hook: string }): void {
+function checkLocality(
+  model: Model,
+  edited: Tensor,
+  base: Tensor,
+  where: { row: number; pos: number; hook: string },
+): void {
   const [batch = 0, pos = 0] = edited.shape;
   for (let row = 0; row < batch; row++) {
     for (let p = 0; p < pos; p++) {

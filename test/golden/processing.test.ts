@@ -9,7 +9,7 @@ const all = { foldLn: true, centerWritingWeights: true, centerUnembed: true, fol
 const tokens = [[3, 1, 4, 1, 5, 9]];
 
 async function logProbs(model: Model): Promise<Tensor> {
-  return (await model.withPrecision("float64").run(tokens)).logits.logSoftmax("dVocabOut") as Tensor;
+  return (await model.withPrecision("float64").run(tokens)).logits.logSoftmax("dVocabOut");
 }
 
 describe.each(architectureNames)("%s", (name) => {
@@ -42,10 +42,12 @@ describe.each(architectureNames)("%s", (name) => {
       for (let layer = 0; layer < view.config.nLayers; layer++) {
         const z = run.cache.get("z", layer) as Tensor;
         const block = await view.weights.block(layer);
-        const written = (z as Tensor).flatten(["head", "dHead"], "out") as Tensor;
-        const wO = (block["W_O"] as Tensor).flatten(["head", "dHead"], "out") as Tensor;
-        const sum = (written.matmul(wO.cast("float64") as Tensor, "out") as Tensor).add(block["b_O"] as Tensor) as Tensor;
-        expectClose(sum, run.cache.get("attn_out", layer) as Tensor, 1e-6, `layer ${layer}`);
+        const written = z.flatten(["head", "dHead"], "out");
+        const wO = (block["W_O"] as Tensor).flatten(["head", "dHead"], "out");
+        const sum = (written.matmul(wO.cast("float64") as Tensor, "out") as Tensor).add(
+          block["b_O"] as Tensor,
+        ) as Tensor;
+        expectClose(sum, run.cache.get("attn_out", layer), 1e-6, `layer ${layer}`);
       }
     }
     await model.close();
@@ -57,14 +59,22 @@ describe("folded weights", () => {
     for (const name of ["gpt2", "pythia", "gemma2", "llama-gqa-bias", "tl-vocab-out"]) {
       const model = await loadModel(fixture("architectures", name));
       const folded = model.processed({ foldLn: true, foldValueBiases: true });
-      const run = await folded.withPrecision("float64").run(tokens, { capture: ["q", "v", "blocks.*.ln1.hook_normalized", "blocks.*.ln2.hook_normalized", "pre"] });
-      const x = run.cache.get("blocks.1.ln1.hook_normalized") as Tensor;
+      const run = await folded
+        .withPrecision("float64")
+        .run(tokens, { capture: ["q", "v", "blocks.*.ln1.hook_normalized", "blocks.*.ln2.hook_normalized", "pre"] });
+      const x = run.cache.get("blocks.1.ln1.hook_normalized");
       const block = await folded.weights.block(1);
-      const q = (x.matmul((block["W_Q"] as Tensor).cast("float64") as Tensor, "dModel") as Tensor).add(block["b_Q"] as Tensor).transpose(["batch", "pos", "head", "dHead"]) as Tensor;
+      const q = (x.matmul((block["W_Q"] as Tensor).cast("float64") as Tensor, "dModel") as Tensor)
+        .add(block["b_Q"] as Tensor)
+        .transpose(["batch", "pos", "head", "dHead"]) as Tensor;
       expect(deviation(q, run.cache.get("q", 1) as Tensor), `${name} q`).toBeLessThan(1e-6);
-      const v = x.matmul((block["W_V"] as Tensor).cast("float64") as Tensor, "dModel").transpose(["batch", "pos", "head", "dHead"]) as Tensor;
+      const v = x
+        .matmul((block["W_V"] as Tensor).cast("float64") as Tensor, "dModel")
+        .transpose(["batch", "pos", "head", "dHead"]) as Tensor;
       const groups = model.config.nKeyValueHeads;
-      const perGroup = v.at({ head: Array.from({ length: groups }, (_, g) => (g * model.config.nHeads) / groups) }) as Tensor;
+      const perGroup = v.at({
+        head: Array.from({ length: groups }, (_, g) => (g * model.config.nHeads) / groups),
+      }) as Tensor;
       expect(deviation(perGroup, run.cache.get("v", 1) as Tensor), `${name} v`).toBeLessThan(1e-6);
       await model.close();
     }

@@ -27,7 +27,7 @@ describe.skipIf(!hasData)("stories260k, a trained Llama with grouped heads", () 
     expect(names.length).toBe(98);
     const run = await model.run(golden["tokens"] as Tensor, { capture: names });
     for (const name of names) expectClose(run.cache.get(name), golden[name] as Tensor, 1e-4, name);
-    expectClose(run.logits as Tensor, golden["logits"] as Tensor, 1e-4, "logits");
+    expectClose(run.logits, golden["logits"] as Tensor, 1e-4, "logits");
   });
 
   it("tokenizes, continues greedily as recorded, and gives the recorded last logits", async () => {
@@ -35,8 +35,12 @@ describe.skipIf(!hasData)("stories260k, a trained Llama with grouped heads", () 
     expect([...model.toTokens("Once upon a time").data]).toEqual([1, 403, 407, 261, 378]);
     const { logits } = await model.run("Once upon a time", { logits: "last" });
     const last = logits.at({ batch: 0, pos: 0 }) as Tensor;
-    for (const [id, value] of [[432, 17.7994], [383, 14.2813], [322, 9.7097]] as const)
-      expect((last.at({ dVocabOut: id }) as Tensor).item()).toBeCloseTo(value, 3);
+    for (const [id, value] of [
+      [432, 17.7994],
+      [383, 14.2813],
+      [322, 9.7097],
+    ] as const)
+      expect(last.at({ dVocabOut: id }).item()).toBeCloseTo(value, 3);
     expect((last.argmax() as Tensor).item()).toBe(432);
     const golden = await loadSafetensors(oracle("stories260k", "golden-lily.safetensors"));
     // The recorded prompt is itself the model's greedy story up to "Lily. She loved to play".
@@ -53,12 +57,14 @@ describe.skipIf(!hasData)("sort-gpt-nano, a trained GPT-2", () => {
     const names = Object.keys(golden).filter((name) => /hook_/.test(name));
     const run = await model.run(golden["tokens"] as Tensor, { capture: names });
     for (const name of names) expectClose(run.cache.get(name), golden[name] as Tensor, 1e-5, name);
-    expectClose(run.logits as Tensor, golden["logits"] as Tensor, 1e-5, "logits");
+    expectClose(run.logits, golden["logits"] as Tensor, 1e-5, "logits");
   });
 
   it("sorts every list of six letters that it is given", async () => {
     const model = await open("sort-gpt-nano", "hf");
-    const lists = Array.from({ length: 3 ** 6 }, (_, n) => Array.from({ length: 6 }, (_, i) => Math.floor(n / 3 ** i) % 3));
+    const lists = Array.from({ length: 3 ** 6 }, (_, n) =>
+      Array.from({ length: 6 }, (_, i) => Math.floor(n / 3 ** i) % 3),
+    );
     const { newTokens } = await model.generate(lists, { maxNewTokens: 6 });
     const right = newTokens.filter((made, row) => made.join() === [...(lists[row] ?? [])].sort().join());
     expect(right.length / lists.length).toBeGreaterThan(0.99);
@@ -84,9 +90,13 @@ describe.skipIf(!hasData)("routing-toy, a TransformerLens checkpoint with a know
     const some = inputs.filter((_, n) => n % 64 === 5);
     const { cache } = await model.run(some, { capture: at.pattern(1), logits: "none" });
     const pattern = cache.get("pattern", 1);
-    const onSelected = some.map((input, row) => (pattern.at({ batch: row, queryPos: 4, keyPos: (input[4] ?? 8) - 8 }).max() as Tensor).item());
+    const onSelected = some.map((input, row) =>
+      (pattern.at({ batch: row, queryPos: 4, keyPos: (input[4] ?? 8) - 8 }).max() as Tensor).item(),
+    );
     expect(Math.min(...onSelected)).toBeGreaterThan(0.5);
-    const blind = model.with(edit.zero(at.pattern(1), { pos: "last", where: ({ row, keyPos }) => keyPos === (some[row ?? 0]?.[4] ?? 8) - 8 }));
+    const blind = model.with(
+      edit.zero(at.pattern(1), { pos: "last", where: ({ row, keyPos }) => keyPos === (some[row ?? 0]?.[4] ?? 8) - 8 }),
+    );
     const { logits } = await blind.run(some, { logits: "last" });
     const chosen = (logits.argmax("dVocabOut") as Tensor).data;
     const right = some.filter((input, row) => Number(chosen[row]) === answer(input)).length;

@@ -23,5 +23,8 @@ export function deviation(actual: Tensor, expected: Tensor): number {
 
 /** Asserts the bound and names the tensor. */
 export function expectClose(actual: Tensor, expected: Tensor, tolerance: number, name: string): void {
-  expect(deviation(actual, expected), `${name} [${actual.shape.join(", ")}] against [${expected.shape.join(", ")}]`).toBeLessThanOrEqual(tolerance);
+  expect(
+    deviation(actual, expected),
+    `${name} [${actual.shape.join(", ")}] against [${expected.shape.join(", ")}]`,
+  ).toBeLessThanOrEqual(tolerance);
 }

@@ -22,5 +22,6 @@ export function oracle(...parts: readonly string[]): string {
 
 /** Names of the architecture fixtures. */
 export const architectureNames: readonly string[] = Object.keys(
-  (JSON.parse(readFileSync(fixture("architectures", "all.json"), "utf8")) as { fixtures: Record<string, string> }).fixtures,
+  (JSON.parse(readFileSync(fixture("architectures", "all.json"), "utf8")) as { fixtures: Record<string, string> })
+    .fixtures,
 );

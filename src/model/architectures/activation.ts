@@ -1,7 +1,7 @@
 /** Activation functions under the names that configurations use. */
 import { UnsupportedError } from "../../core/index.js";
-import type { ConfigReader } from "../config-reader.js";
 import type { ActivationFunction } from "../config.js";
+import type { ConfigReader } from "../config-reader.js";
 
 const names: Readonly<Record<string, ActivationFunction>> = {
   relu: "relu",

@@ -1,6 +1,7 @@
 /** What an architecture file provides: a reader for its configuration and a map of its weights. */
-import type { ConfigReader } from "../config-reader.js";
+
 import type { ModelConfig } from "../config.js";
+import type { ConfigReader } from "../config-reader.js";
 import type { WeightMap } from "../weights/weight-map.js";
 
 /** One family of checkpoints. */

@@ -7,7 +7,12 @@ import { type Architecture, byModelType } from "./architecture.js";
 const modelTypes = ["gpt_neox"];
 
 function linear(name: string, inputs: number, outputs: number, hasBias = true): Linear {
-  return { weight: `${name}.weight`, shape: [outputs, inputs], layout: "out-in", ...(hasBias ? { bias: `${name}.bias` } : {}) };
+  return {
+    weight: `${name}.weight`,
+    shape: [outputs, inputs],
+    layout: "out-in",
+    ...(hasBias ? { bias: `${name}.bias` } : {}),
+  };
 }
 
 function blockWeights(prefix: string, { dModel, dMlp, nHeads }: ModelConfig, hasBias: boolean): BlockWeights {
@@ -71,7 +76,11 @@ export const gptNeox: Architecture = {
         shape: [config.dVocabOut, config.dModel],
         layout: "out-in",
       },
-      ignored: [/\.attention\.(masked_)?bias$/, /rotary_emb\.inv_freq$/, ...(config.tiedEmbeddings ? [/^embed_out\./] : [])],
+      ignored: [
+        /\.attention\.(masked_)?bias$/,
+        /rotary_emb\.inv_freq$/,
+        ...(config.tiedEmbeddings ? [/^embed_out\./] : []),
+      ],
     };
   },
 };

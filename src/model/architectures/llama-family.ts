@@ -1,7 +1,7 @@
 /** What Llama, Mistral, Qwen and Gemma share: names, separate `Linear` projections, gated MLP, rotary positions. */
 import { UnsupportedError } from "../../core/index.js";
-import type { ConfigReader } from "../config-reader.js";
 import type { ConfigFields, ModelConfig, RopeScaling, RotaryConfig } from "../config.js";
+import type { ConfigReader } from "../config-reader.js";
 import type { BlockWeights, Linear, NormWeights, WeightMap } from "../weights/weight-map.js";
 import { activationFunction } from "./activation.js";
 
@@ -36,7 +36,8 @@ function ropeScaling(reader: ConfigReader): RopeScaling | undefined {
 
 function rotary(reader: ConfigReader, dHead: number): RotaryConfig {
   const scaling = ropeScaling(reader);
-  const base = reader.optionalNumber("rope_theta") ?? reader.object("rope_parameters")?.optionalNumber("rope_theta") ?? 10_000;
+  const base =
+    reader.optionalNumber("rope_theta") ?? reader.object("rope_parameters")?.optionalNumber("rope_theta") ?? 10_000;
   return { dim: dHead, base, ...(scaling === undefined ? {} : { scaling }) };
 }
 
@@ -86,7 +87,12 @@ function attentionWeights(prefix: string, config: ModelConfig, has: (name: strin
   };
 }
 
-function blockWeights(prefix: string, config: ModelConfig, has: (name: string) => boolean, names: FamilyNames): BlockWeights {
+function blockWeights(
+  prefix: string,
+  config: ModelConfig,
+  has: (name: string) => boolean,
+  names: FamilyNames,
+): BlockWeights {
   const { dModel, dMlp } = config;
   const norm = (name: string): NormWeights => ({ weight: `${prefix}.${name}.weight` });
   const { ln1, ln2, ln1Post, ln2Post } = names.norms;

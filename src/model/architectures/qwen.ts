@@ -1,6 +1,7 @@
 /** Qwen 2 (biases on queries, keys and values) and Qwen 3 (norms on each head's query and key). */
-import type { ConfigReader } from "../config-reader.js";
+
 import { completeConfig, type ModelConfig } from "../config.js";
+import type { ConfigReader } from "../config-reader.js";
 import { type Architecture, byModelType } from "./architecture.js";
 import { familyConfig, familyWeights } from "./llama-family.js";
 

@@ -2,8 +2,8 @@
 import { UnsupportedError } from "../../core/index.js";
 import type { Architecture } from "./architecture.js";
 import { gemma2 } from "./gemma2.js";
-import { gpt2 } from "./gpt2.js";
 import { gptNeox } from "./gpt-neox.js";
+import { gpt2 } from "./gpt2.js";
 import { llama } from "./llama.js";
 import { mistral } from "./mistral.js";
 import { qwen2, qwen3 } from "./qwen.js";
@@ -28,7 +28,8 @@ export function findArchitecture(raw: Readonly<Record<string, unknown>>, where: 
   const modelType = raw["model_type"];
   throw new UnsupportedError({
     where,
-    got: typeof modelType === "string" ? `the architecture "${modelType}"` : "a configuration that names no architecture",
+    got:
+      typeof modelType === "string" ? `the architecture "${modelType}"` : "a configuration that names no architecture",
     expected: `one of ${architectures.map(({ name }) => name).join(", ")}`,
     fix: "Load another checkpoint, or save this one with TransformerLens names and configuration.",
   });

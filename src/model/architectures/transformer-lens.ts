@@ -1,7 +1,7 @@
 /** TransformerLens's own checkpoints: `HookedTransformerConfig` words and TransformerLens weight names. */
 import { UnsupportedError } from "../../core/index.js";
+import { type ConfigFields, completeConfig, type ModelConfig, type Normalization } from "../config.js";
 import type { ConfigReader } from "../config-reader.js";
-import { completeConfig, type ConfigFields, type ModelConfig, type Normalization } from "../config.js";
 import type { BlockWeights, Linear, NormWeights, WeightMap } from "../weights/weight-map.js";
 import { activationFunction } from "./activation.js";
 import type { Architecture } from "./architecture.js";
@@ -88,7 +88,9 @@ const unsupportedSwitches: readonly string[] = [
 
 /** A switch that is set but not supported would give wrong numbers silently. */
 function refuseSwitches(reader: ConfigReader): void {
-  const set = unsupportedSwitches.filter((key) => reader.raw[key] !== undefined && reader.raw[key] !== null && reader.raw[key] !== false);
+  const set = unsupportedSwitches.filter(
+    (key) => reader.raw[key] !== undefined && reader.raw[key] !== null && reader.raw[key] !== false,
+  );
   if (set.length === 0) return;
   throw new UnsupportedError({
     where: "config.json",
@@ -101,7 +103,10 @@ function refuseSwitches(reader: ConfigReader): void {
 /** Soft caps are on when positive. */
 function softCaps(reader: ConfigReader): Pick<Partial<ModelConfig>, "attnScoresSoftCap" | "outputLogitsSoftCap"> {
   const [scores, logits] = [reader.number("attn_scores_soft_cap", -1), reader.number("output_logits_soft_cap", -1)];
-  return { ...(scores > 0 ? { attnScoresSoftCap: scores } : {}), ...(logits > 0 ? { outputLogitsSoftCap: logits } : {}) };
+  return {
+    ...(scores > 0 ? { attnScoresSoftCap: scores } : {}),
+    ...(logits > 0 ? { outputLogitsSoftCap: logits } : {}),
+  };
 }
 
 /** `d_vocab_out` of −1 or absent means the input vocabulary. */
@@ -170,7 +175,8 @@ function blockWeights(prefix: string, config: ModelConfig, has: Has): BlockWeigh
 export const transformerLens: Architecture = {
   name: "transformer-lens",
   modelTypes: [],
-  matches: (raw) => typeof raw["n_layers"] === "number" && typeof raw["d_model"] === "number" && typeof raw["d_head"] === "number",
+  matches: (raw) =>
+    typeof raw["n_layers"] === "number" && typeof raw["d_model"] === "number" && typeof raw["d_head"] === "number",
   readConfig,
   weightMap: (config, has): WeightMap => {
     const lnFinal = normWeights("ln_final", config.finalNormalization, has);

@@ -121,3 +121,21 @@ export function streamHooks(ctx: CacheContext, site: Site): readonly string[] {
   const given = ctx.origin.entry === "residual" ? entryNames(ctx).map(({ name }) => name) : [];
   return [...inner, ...last].filter((name) => !given.includes(name));
 }
+
+/**
+ * Returns one sublayer's write of a layer.
+ *
+ * @throws InputError for a layer that did not run; UnsupportedError for an MLP that is not there.
+ */
+export function writeOfLayer(ctx: CacheContext, layer: number, name: ResidualWrite["name"]): StepWrite {
+  const { next } = siteOf(ctx, { layer });
+  if (next === undefined) throw badLayer(ctx, layer);
+  const write = residualWrites(ctx.view.core.config).find((one) => one.name === name);
+  if (write !== undefined) return { step: next, write };
+  throw new UnsupportedError({
+    where: ctx.where,
+    got: "a model without MLPs",
+    expected: "a model with neurons",
+    fix: "Ask for heads.",
+  });
+}

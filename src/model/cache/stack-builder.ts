@@ -1,6 +1,7 @@
 /** Fills one stack part by part, so that nothing larger than a part exists beside it. */
 import { formatBytes, MemoryError } from "../../core/index.js";
 import { Tensor } from "../../tensor/index.js";
+import { floatData } from "../edits/values.js";
 
 /** Axes and sizes of one entry of a stack. */
 export interface Frame {
@@ -33,7 +34,8 @@ function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-function checkMemory({ where, count, frame, dtype, memoryLimit }: StackPlan): void {
+/** Refuses a stack above the model's memory limit before it is computed. */
+export function checkStackSize({ where, count, frame, dtype, memoryLimit }: StackPlan): void {
   const bytes = count * sizeOf(frame.shape) * (dtype === "float64" ? 8 : 4);
   if (bytes <= memoryLimit) return;
   throw new MemoryError({
@@ -53,7 +55,7 @@ export class StackBuilder {
   #filled = 0;
 
   constructor(plan: StackPlan) {
-    checkMemory(plan);
+    checkStackSize(plan);
     this.#frame = plan.frame;
     this.#count = plan.count;
     const size = plan.count * sizeOf(plan.frame.shape);
@@ -69,7 +71,7 @@ export class StackBuilder {
       whole,
     );
     const ordered: Tensor = full.transpose(["component", ...axes]);
-    this.#data.set(ordered.data as Float32Array, this.#filled);
+    this.#data.set(floatData(ordered, this.#data instanceof Float64Array ? "float64" : "float32"), this.#filled);
     this.#filled += ordered.size;
     this.#labels.push(...labels);
   }

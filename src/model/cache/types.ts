@@ -15,7 +15,7 @@ export interface ResidStack {
   /** The norm that was applied, such as `"ln_final"`; absent for plain contributions to the stream. */
   readonly norm?: string;
   /** The positions that were selected; later steps apply the same selection to what they read from the cache. */
-  readonly posSlice?: PositionSelection;
+  readonly posSlice?: PositionSelection | undefined;
 }
 
 /** A place where the residual stream is read. */
@@ -37,7 +37,7 @@ export interface StackOptions extends SiteOptions {
    * Which positions: an integer drops the `pos` axis, `{ from, to }` keeps a range, a list gathers, absent keeps all.
    * Positions count real tokens of each row; `-1` and `"last"` are the last real one.
    */
-  readonly posSlice?: PositionSelection;
+  readonly posSlice?: PositionSelection | undefined;
 }
 
 /** Options of `accumulatedResid`. */
@@ -64,7 +64,7 @@ export interface ProjectionOptions extends LongCallOptions {
    * Directions `[dModel]` or `[dModel, …]` onto which every entry is projected, before anything of size `dModel` is
    * formed. Axes named `batch` or `pos` give each row or position its own directions.
    */
-  readonly projectOutputOnto?: Tensor;
+  readonly projectOutputOnto?: Tensor | undefined;
 }
 
 /** Options of `stackHeadResults`. */
@@ -76,7 +76,7 @@ export interface StackHeadsOptions extends StackOptions, ProjectionOptions {
 /** Options of `stackNeuronResults`. */
 export interface StackNeuronsOptions extends StackHeadsOptions {
   /** Which neurons of each layer; all when absent. */
-  readonly neuronSlice?: AxisSelection;
+  readonly neuronSlice?: AxisSelection | undefined;
 }
 
 /** Options of `getFullResidDecomposition`. */
@@ -87,28 +87,28 @@ export interface FullDecompositionOptions extends StackOptions, ProjectionOption
 
 /** Options of `computeHeadResults`. */
 export interface HeadResultsOptions extends ProjectionOptions {
-  readonly posSlice?: PositionSelection;
+  readonly posSlice?: PositionSelection | undefined;
 }
 
 /** Options of `getNeuronResults`. */
 export interface NeuronResultsOptions extends HeadResultsOptions {
   /** Which neurons: an integer drops the `dMlp` axis; all when absent. */
-  readonly neuronSlice?: AxisSelection;
+  readonly neuronSlice?: AxisSelection | undefined;
 }
 
 /** Options of `accumulatedBias`. */
 export interface AccumulatedBiasOptions extends SiteOptions {
   /** Whether MLP biases count. Default true. */
   readonly inclMlp?: boolean;
-  readonly posSlice?: PositionSelection;
+  readonly posSlice?: PositionSelection | undefined;
 }
 
 /** Options of `applyLnToStack`. */
 export interface ApplyLnOptions extends SiteOptions {
   /** Positions that the stack was made for; default: those recorded in it. */
-  readonly posSlice?: PositionSelection;
+  readonly posSlice?: PositionSelection | undefined;
   /** Batch rows that the stack was cut down to. */
-  readonly batchSlice?: AxisSelection;
+  readonly batchSlice?: AxisSelection | undefined;
   /** Each entry's own mean and scale in place of the cached ones. */
   readonly recomputeLn?: boolean;
 }
@@ -121,7 +121,7 @@ export interface LogitAttrsOptions extends Pick<ApplyLnOptions, "posSlice" | "ba
   /** Tokens whose logits are attributed. */
   readonly tokens: TokenSelection;
   /** Tokens whose logits are subtracted. */
-  readonly incorrectTokens?: TokenSelection;
+  readonly incorrectTokens?: TokenSelection | undefined;
   /** Only checked: axis names say whether a stack has a batch axis. */
   readonly hasBatchDim?: boolean;
 }

@@ -5,7 +5,7 @@ import type { AttentionWeights, Linear, NormWeights } from "../weights/weight-ma
 import { attend, type QueryKeyValue } from "./attention-core.js";
 import type { BuildContext } from "./context.js";
 import { applyLinear, applyLinearPerHead, joinHeads, linearBias, perHeadResult, splitHeads } from "./linear.js";
-import { norm, type NormSpec, plainNorm } from "./norm.js";
+import { type NormSpec, norm, plainNorm } from "./norm.js";
 import { rotate } from "./rotary.js";
 
 /** What one attention sublayer needs besides its input. */
@@ -53,7 +53,11 @@ function sharedProjections(ctx: BuildContext, stream: Value, spec: AttentionSpec
   return {
     q: project(spec.weights.q, nHeads),
     k: project(spec.weights.k, nKeyValueHeads),
-    v: splitHeads(ctx, applyLinear(ctx, valueInput(ctx, x, spec), spec.weights.v, !ctx.processing.foldValueBiases), nKeyValueHeads),
+    v: splitHeads(
+      ctx,
+      applyLinear(ctx, valueInput(ctx, x, spec), spec.weights.v, !ctx.processing.foldValueBiases),
+      nKeyValueHeads,
+    ),
   };
 }
 
@@ -88,7 +92,9 @@ function splitProjections(ctx: BuildContext, stream: Value, spec: AttentionSpec)
   norm(ctx, `${block}.ln1`, stream, inputNorm);
   const { nHeads, nKeyValueHeads } = ctx.config;
   const shared =
-    nHeads === nKeyValueHeads ? ctx.hook(`${block}.hook_attn_in`, copies(ctx, stream, nHeads), perHeadStream) : undefined;
+    nHeads === nKeyValueHeads
+      ? ctx.hook(`${block}.hook_attn_in`, copies(ctx, stream, nHeads), perHeadStream)
+      : undefined;
   const project = (letter: "q" | "k" | "v", heads: number, bias = true): Value => {
     const input = ctx.hook(`${block}.hook_${letter}_input`, shared ?? copies(ctx, stream, heads), perHeadStream);
     const x = plainNorm(ctx, input, inputNorm);

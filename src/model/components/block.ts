@@ -1,11 +1,11 @@
 /** One block: its residual writes in order. */
 import { InternalError } from "../../core/index.js";
 import type { Value } from "../../graph/index.js";
-import type { NormWeights, BlockWeights } from "../weights/weight-map.js";
+import type { BlockWeights, NormWeights } from "../weights/weight-map.js";
 import { attention, centered } from "./attention.js";
 import type { BuildContext } from "./context.js";
 import { mlp } from "./mlp.js";
-import { norm, type NormSpec } from "./norm.js";
+import { type NormSpec, norm } from "./norm.js";
 import { type ResidualWrite, residualWrites } from "./writes.js";
 
 /** One block of a program. */
@@ -49,7 +49,10 @@ function mlpWrite(ctx: BuildContext, input: Value, { name, weights }: BlockSpec)
       expected: "a weight map that matches the configuration",
       fix: "Report this as a bug of limpid.",
     });
-  const out = centered(ctx, mlp(ctx, input, { block: name, weights: weights.mlp, inputNorm: normSpec(ctx, weights.ln2) }));
+  const out = centered(
+    ctx,
+    mlp(ctx, input, { block: name, weights: weights.mlp, inputNorm: normSpec(ctx, weights.ln2) }),
+  );
   return postNorm(ctx, `${name}.ln2_post`, out, weights.ln2Post);
 }
 

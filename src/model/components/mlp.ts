@@ -4,7 +4,7 @@ import type { ActivationFunction } from "../config.js";
 import type { MlpWeights } from "../weights/weight-map.js";
 import type { BuildContext } from "./context.js";
 import { applyLinear } from "./linear.js";
-import { norm, type NormSpec } from "./norm.js";
+import { type NormSpec, norm } from "./norm.js";
 
 /** What one MLP needs besides its input. */
 export interface MlpSpec {

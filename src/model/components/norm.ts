@@ -30,7 +30,13 @@ function applyGain(ctx: BuildContext, normalized: Value, weights: NormWeights): 
 /** One fused kernel; the same to 1e-6 as the steps that {@link decomposed} takes. */
 function fused(ctx: BuildContext, x: Value, { kind, weights }: NormSpec): Value {
   const size = Number(x.shape.at(-1));
-  const w = gain(ctx, weights) ?? floatConstant(ctx, Array.from({ length: size }, () => 1), [size]);
+  const w =
+    gain(ctx, weights) ??
+    floatConstant(
+      ctx,
+      Array.from({ length: size }, () => 1),
+      [size],
+    );
   if (isRms(kind)) return ctx.ops.rmsNorm(x, w, ctx.config.eps);
   const b = weights.bias === undefined ? undefined : ctx.weight(weights.bias);
   return ctx.ops.layerNorm(x, w, b, ctx.config.eps);

@@ -9,8 +9,21 @@ import { type ValueLayout, valueAt, valueLayout } from "./values.js";
 
 /** A graph input that an edit needs, to be filled for each run. */
 export type EditInput =
-  | { readonly kind: "mask"; readonly name: string; readonly shape: readonly Dim[]; readonly select: Selection; readonly point: PointShape }
-  | { readonly kind: "value"; readonly name: string; readonly layout: ValueLayout; readonly tensor: Tensor; readonly select: Selection; readonly point: PointShape };
+  | {
+      readonly kind: "mask";
+      readonly name: string;
+      readonly shape: readonly Dim[];
+      readonly select: Selection;
+      readonly point: PointShape;
+    }
+  | {
+      readonly kind: "value";
+      readonly name: string;
+      readonly layout: ValueLayout;
+      readonly tensor: Tensor;
+      readonly select: Selection;
+      readonly point: PointShape;
+    };
 
 /** A place where the graph is cut for a JavaScript function. */
 export interface EditCall {
@@ -74,7 +87,8 @@ function changed(ops: Ops, site: EditSite, x: Value): Changed {
     refuseZeroScale(site);
     return { value: ops.builder.constant(0, x.dtype, []), inputs: [] };
   }
-  if (change.kind === "scale") return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
+  if (change.kind === "scale")
+    return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
   if (change.kind === "map") return { value: mapped(ops, site, x, change.fn), inputs: [] };
   if (change.kind === "callback") {
     const [value = x] = ops.callback(site.id, [x]);

@@ -3,9 +3,10 @@ import { InputError, ShapeError } from "../../core/index.js";
 import type { Dim, GraphDType } from "../../graph/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import type { EditInput } from "./apply.js";
+import { positionAxes, selectionOn } from "./axis-words.js";
 import { fillMask } from "./mask.js";
 import { type BatchLayout, selectedIndices, selectedSlots } from "./positions.js";
-import type { AxisSelection, PositionSelection } from "./types.js";
+import type { AxisSelection } from "./types.js";
 import { floatData } from "./values.js";
 
 /** Numbers for the symbolic sizes of one run. */
@@ -15,7 +16,12 @@ function resolveDims(shape: readonly Dim[], sizes: Sizes, where: string): readon
   return shape.map((dim) => {
     const size = typeof dim === "number" ? dim : sizes[dim];
     if (size !== undefined) return size;
-    throw new ShapeError({ where, got: `the size "${dim}"`, expected: "a size of this run", fix: "Report this as a bug of limpid." });
+    throw new ShapeError({
+      where,
+      got: `the size "${dim}"`,
+      expected: "a size of this run",
+      fix: "Report this as a bug of limpid.",
+    });
   });
 }
 
@@ -25,17 +31,19 @@ type ValueInput = Extract<EditInput, { kind: "value" }>;
 /** The mask of a selection, or `undefined` when it touches nothing in this run. */
 export function bindMask(input: MaskInput, layout: BatchLayout, sizes: Sizes): RawTensor | undefined {
   const shape = resolveDims(input.shape, sizes, input.point.name);
-  const data = fillMask(input.select, input.point, layout, { shape, sizes: resolveDims(input.point.shape, sizes, input.point.name) });
+  const data = fillMask(input.select, input.point, layout, {
+    shape,
+    sizes: resolveDims(input.point.shape, sizes, input.point.name),
+  });
   return data === undefined ? undefined : { dtype: "bool", shape, data };
 }
 
 /** The indices that a listed selection means on one axis, for spreading a value over them. */
 function targets(input: ValueInput, i: number, layout: BatchLayout, size: number): readonly number[] {
   const axis = input.point.axes[i] ?? "";
-  const word = { batch: "row", dMlp: "neuron", queryPos: "pos" }[axis] ?? axis;
-  const selection = input.select[word as "pos"] as PositionSelection;
-  if (word !== "pos" && word !== "keyPos") return selectedIndices(selection as AxisSelection, size, input.point.name);
-  const shift = word === "pos" ? layout.past : 0;
+  const selection = selectionOn(input.select, axis) ?? [];
+  if (!positionAxes.includes(axis)) return selectedIndices(selection as AxisSelection, size, input.point.name);
+  const shift = axis === "keyPos" ? 0 : layout.past;
   return selectedSlots(selection, layout, 0, input.point.name).map((slot) => slot - shift);
 }
 
@@ -50,13 +58,21 @@ function misfit(input: ValueInput, shape: readonly number[]): ShapeError {
 }
 
 /** Copies a value into a larger array whose listed axes are spread over their targets; elsewhere 0 (masked out). */
-function spread(input: ValueInput, shape: readonly number[], layout: BatchLayout, data: Float32Array | Float64Array): Float32Array | Float64Array {
+function spread(
+  input: ValueInput,
+  shape: readonly number[],
+  layout: BatchLayout,
+  data: Float32Array | Float64Array,
+): Float32Array | Float64Array {
   const { given, isSpread } = input.layout;
   const places = given.map((size, i) => {
     if (isSpread[i] === true) return targets(input, i, layout, shape[i] ?? 1);
     return Array.from({ length: size }, (_, k) => k);
   });
-  const out = data instanceof Float64Array ? new Float64Array(shape.reduce((a, b) => a * b, 1)) : new Float32Array(shape.reduce((a, b) => a * b, 1));
+  const out =
+    data instanceof Float64Array
+      ? new Float64Array(shape.reduce((a, b) => a * b, 1))
+      : new Float32Array(shape.reduce((a, b) => a * b, 1));
   data.forEach((value, flat) => {
     let rest = flat;
     let target = 0;

@@ -1,6 +1,7 @@
 /** Which elements of a hook point an edit touches, as a boolean array that broadcasts to the value. */
 import { AxisError } from "../../core/index.js";
 import type { Dim } from "../../graph/index.js";
+import { axisWord, positionAxes, selectionOn } from "./axis-words.js";
 import { type BatchLayout, selectedIndices, selectedSlots } from "./positions.js";
 import type { AxisSelection, ElementIndex, PositionSelection, Selection } from "./types.js";
 
@@ -11,32 +12,11 @@ export interface PointShape {
   readonly shape: readonly Dim[];
 }
 
-/** The user's word for each axis. */
-const words: Readonly<Record<string, keyof Selection>> = {
-  batch: "row",
-  pos: "pos",
-  queryPos: "pos",
-  keyPos: "keyPos",
-  head: "head",
-  dMlp: "neuron",
-  dModel: "dModel",
-  dHead: "dHead",
-};
-
-const positionAxes = ["pos", "queryPos", "keyPos"];
 const vectorAxes = ["dModel", "dHead", "dVocabOut"];
-
-type AxisWord = Exclude<keyof Selection, "where" | "steps">;
-
-/** The selection on one axis of a point, or `undefined` for all of it. */
-function onAxis(select: Selection, axis: string): PositionSelection | undefined {
-  const word = words[axis];
-  return word === undefined ? undefined : (select[word as AxisWord] as PositionSelection | undefined);
-}
 
 /** Refuses a selection that names an axis which the hook point does not have. */
 export function checkSelection(select: Selection, point: PointShape, where: string): void {
-  const known = new Set<string>([...point.axes.map((axis) => words[axis] ?? axis), "where", "steps"]);
+  const known = new Set<string>([...point.axes.map((axis) => axisWord(axis)), "where", "steps"]);
   const surplus = Object.entries(select).find(([word, value]) => value !== undefined && !known.has(word));
   if (surplus === undefined) return;
   throw new AxisError({
@@ -57,14 +37,25 @@ export function maskShape(select: Selection, point: PointShape, isPadded: boolea
   return point.axes.map((axis, i) => {
     const size = point.shape[i] ?? 1;
     if (select.where !== undefined && !vectorAxes.includes(axis)) return size;
-    if (onAxis(select, axis) !== undefined) return size;
-    const byRow = isPadded && axis === "batch" && point.axes.some((a) => positionAxes.includes(a) && onAxis(select, a) !== undefined);
+    if (selectionOn(select, axis) !== undefined) return size;
+    const byRow =
+      isPadded &&
+      axis === "batch" &&
+      point.axes.some((a) => positionAxes.includes(a) && selectionOn(select, a) !== undefined);
     return byRow ? size : 1;
   });
 }
 
+/** One axis of a hook point with its selection. */
+interface SelectedAxis {
+  readonly axis: string;
+  readonly selection: PositionSelection;
+  readonly size: number;
+  readonly where: string;
+}
+
 /** Per row, the indices of one axis that are selected. */
-function rowIndices(axis: string, selection: PositionSelection, layout: BatchLayout, size: number, where: string): (row: number) => ReadonlySet<number> {
+function rowIndices({ axis, selection, size, where }: SelectedAxis, layout: BatchLayout): RowTest {
   if (!positionAxes.includes(axis)) {
     const all = new Set(selectedIndices(selection as AxisSelection, size, where));
     return () => all;
@@ -79,17 +70,24 @@ function strides(shape: readonly number[]): readonly number[] {
   return result;
 }
 
+type RowTest = (row: number) => ReadonlySet<number>;
+
 interface AxisTest {
   readonly axis: string;
-  readonly test?: (row: number) => ReadonlySet<number>;
+  readonly test?: RowTest;
 }
 
-function axisTests(select: Selection, point: PointShape, layout: BatchLayout, sizes: readonly number[]): readonly AxisTest[] {
+function axisTests(
+  select: Selection,
+  point: PointShape,
+  layout: BatchLayout,
+  sizes: readonly number[],
+): readonly AxisTest[] {
   return point.axes.map((axis, i) => {
-    const selection = onAxis(select, axis);
+    const selection = selectionOn(select, axis);
     if (selection === undefined) return { axis };
-    const where = `edit at ${point.name}: ${words[axis] ?? axis}`;
-    return { axis, test: rowIndices(axis, selection, layout, sizes[i] ?? 1, where) };
+    const where = `edit at ${point.name}: ${axisWord(axis)}`;
+    return { axis, test: rowIndices({ axis, selection, size: sizes[i] ?? 1, where }, layout) };
   });
 }
 
@@ -98,19 +96,21 @@ function forEachIndex(shape: readonly number[], visit: (index: readonly number[]
   const total = shape.reduce((a, b) => a * b, 1);
   const step = strides(shape);
   for (let flat = 0; flat < total; flat++) {
-    visit(shape.map((size, i) => Math.floor(flat / (step[i] ?? 1)) % size), flat);
+    visit(
+      shape.map((size, i) => Math.floor(flat / (step[i] ?? 1)) % size),
+      flat,
+    );
   }
 }
 
 function elementIndex(axes: readonly string[], index: readonly number[]): ElementIndex {
-  return Object.fromEntries(axes.map((axis, i) => [words[axis] ?? axis, index[i] ?? 0]));
+  return Object.fromEntries(axes.map((axis, i) => [axisWord(axis), index[i] ?? 0]));
 }
 
 /**
  * Fills the mask of an edit for one run.
  *
- * @param shape - Sizes of the mask, as {@link maskShape} gives them, with numbers for symbols.
- * @param sizes - Sizes of the hook point itself.
+ * @param dims - Sizes of the mask, as {@link maskShape} gives them with numbers for symbols, and of the hook point itself.
  * @returns The mask, or `undefined` when nothing is selected.
  */
 export function fillMask(
@@ -122,7 +122,7 @@ export function fillMask(
   const tests = axisTests(select, point, layout, dims.sizes);
   const rowAxis = point.axes.indexOf("batch");
   const perRow = new Map<string, ReadonlySet<number>>();
-  const allowed = (test: NonNullable<AxisTest["test"]>, axis: string, row: number): ReadonlySet<number> => {
+  const allowed = (test: RowTest, axis: string, row: number): ReadonlySet<number> => {
     const key = `${axis}:${row}`;
     const known = perRow.get(key) ?? test(row);
     perRow.set(key, known);

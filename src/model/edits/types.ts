@@ -59,7 +59,10 @@ export interface CallbackContext {
 }
 
 /** An opaque function of a hook point's value; returning nothing leaves the value as it is. */
-export type EditCallback = (value: Tensor, context: CallbackContext) => Tensor | undefined | Promise<Tensor | undefined>;
+export type EditCallback = (
+  value: Tensor,
+  context: CallbackContext,
+) => Tensor | undefined | Promise<Tensor | undefined>;
 
 /** What happens to the selected elements. */
 export type Change =

@@ -2,6 +2,7 @@
 import { DTypeError, NumericError, ShapeError } from "../../core/index.js";
 import type { Dim, GraphDType } from "../../graph/index.js";
 import { Tensor } from "../../tensor/index.js";
+import { selectionOn } from "./axis-words.js";
 import type { PointShape } from "./mask.js";
 import { alignedShape } from "./traced.js";
 import type { EditValue, Selection, ValueSource } from "./types.js";
@@ -14,7 +15,7 @@ function isSource(value: EditValue): value is ValueSource {
 export function valueAt(value: EditValue, point: PointShape): Tensor {
   const found = isSource(value) ? value.get(point.name) : value;
   if (typeof found === "number") return Tensor.of(Float64Array.of(found), []);
-  const tensor = found instanceof Tensor ? found : Tensor.of(Float64Array.from(found as readonly number[]), [(found as readonly number[]).length]);
+  const tensor = found instanceof Tensor ? found : Tensor.of(Float64Array.from(found), [found.length]);
   checkNumbers(tensor, point);
   return tensor;
 }
@@ -37,18 +38,6 @@ function checkNumbers(tensor: Tensor, point: PointShape): void {
     fix: "Find where the NaN came from before writing it into the model.",
   });
 }
-
-/** Axes on which a selection lists several indices, so that a value of that length is spread over them. */
-const listed: Readonly<Record<string, keyof Selection>> = {
-  batch: "row",
-  pos: "pos",
-  queryPos: "pos",
-  keyPos: "keyPos",
-  head: "head",
-  dMlp: "neuron",
-  dModel: "dModel",
-  dHead: "dHead",
-};
 
 /** How a value's axes lie on a hook point: sizes in the point's order, and which axes are spread over listed indices. */
 export interface ValueLayout {
@@ -74,7 +63,7 @@ export function valueLayout(tensor: Tensor, point: PointShape, select: Selection
   const given = alignedShape(tensor, point.axes);
   const isSpread = point.axes.map((axis, i) => {
     const size = given[i] ?? 1;
-    const selection = select[listed[axis] ?? "where"];
+    const selection = selectionOn(select, axis);
     return size > 1 && size !== point.shape[i] && Array.isArray(selection) && selection.length === size;
   });
   const shape = point.axes.map((axis, i): Dim => {

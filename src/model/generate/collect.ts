@@ -14,7 +14,12 @@ function strideAfter(shape: readonly number[], axis: number): number {
 }
 
 /** Copies one step's values into the joined array, rows of the position axis after `from`. */
-function place(out: Float32Array | Float64Array, shape: readonly number[], part: RawTensor, where: { axis: number; from: number }): void {
+function place(
+  out: Float32Array | Float64Array,
+  shape: readonly number[],
+  part: RawTensor,
+  where: { axis: number; from: number },
+): void {
   const lead = shape.slice(0, where.axis).reduce((a, b) => a * b, 1);
   const partRows = part.shape[where.axis] ?? 1;
   const rows = shape[where.axis] ?? 1;
@@ -41,7 +46,7 @@ function join(name: string, parts: readonly RawTensor[], axes: readonly string[]
     place(out, shape, part, { axis, from });
     from += part.shape[axis] ?? 0;
   }
-  return Tensor.of(out, shape, [...axes]) as Tensor;
+  return Tensor.of(out, shape, [...axes]);
 }
 
 /** Joins the captures of all steps into one cache: `pos` covers the prompt and every generated token that was run. */

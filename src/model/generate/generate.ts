@@ -76,7 +76,9 @@ function rowRandom(seed: number, row: number): Random {
 
 function unpadded({ tokens = new Int32Array(0), mask, batch, pos }: Batch): readonly (readonly number[])[] {
   return Array.from({ length: batch }, (_, row) =>
-    Array.from(tokens.subarray(row * pos, (row + 1) * pos)).filter((_, slot) => mask === undefined || mask[row * pos + slot] === 1),
+    Array.from(tokens.subarray(row * pos, (row + 1) * pos)).filter(
+      (_, slot) => mask === undefined || mask[row * pos + slot] === 1,
+    ),
   );
 }
 
@@ -104,7 +106,10 @@ function extend(progress: Progress, row: Row, id: number): string {
   const { eosIds = [] } = view.core.tokenizer ?? {};
   const before = row.text;
   const text = decodeNew(view, row);
-  const cut = stopList(options).map((stop) => text.indexOf(stop)).filter((at) => at >= 0).sort((a, b) => a - b)[0];
+  const cut = stopList(options)
+    .map((stop) => text.indexOf(stop))
+    .filter((at) => at >= 0)
+    .sort((a, b) => a - b)[0];
   row.text = cut === undefined ? text : text.slice(0, cut);
   if (options.stopAtEos !== false && eosIds.includes(id)) row.ended = "eos";
   else if (cut !== undefined) row.ended = "stop";
@@ -124,7 +129,12 @@ function chooseAll(progress: Progress, result: StepResult): (number | undefined)
 }
 
 /** The state after a step: one more slot per row; ended rows run padding that nobody looks at. */
-function advance(state: GenerationState, ids: readonly (number | undefined)[], past: StepResult["past"], padId: number): GenerationState {
+function advance(
+  state: GenerationState,
+  ids: readonly (number | undefined)[],
+  past: StepResult["past"],
+  padId: number,
+): GenerationState {
   return {
     ...state,
     step: state.step + 1,
@@ -151,11 +161,20 @@ function checkActed({ acted, view }: Progress): void {
   });
 }
 
-function start(view: ModelView, input: ModelInput, options: GenerateOptions): { progress: Progress; state: GenerationState; padId: number } {
+function start(
+  view: ModelView,
+  input: ModelInput,
+  options: GenerateOptions,
+): { progress: Progress; state: GenerationState; padId: number } {
   checkSampling(options);
   const batch = prepareInput(view.core, input, { ...options, padding: "left" });
   if (batch.entry !== "tokens")
-    throw new InputError({ where: "generate", got: batch.entry, expected: "text or tokens", fix: "Use model.run for embeddings." });
+    throw new InputError({
+      where: "generate",
+      got: batch.entry,
+      expected: "text or tokens",
+      fix: "Use model.run for embeddings.",
+    });
   const prompts = unpadded(batch);
   const padId = view.core.tokenizer?.padId ?? view.core.tokenizer?.eosId ?? 0;
   const rows = prompts.map((prompt): Row => ({ prompt, made: [], text: "" }));
@@ -193,7 +212,11 @@ async function* steps(progress: Progress, first: GenerationState, padId: number)
 }
 
 /** Generates token by token; leaving the loop early stops the work. */
-export function generateStream(view: ModelView, input: ModelInput, options: GenerateOptions = {}): AsyncGenerator<GeneratedTokens> {
+export function generateStream(
+  view: ModelView,
+  input: ModelInput,
+  options: GenerateOptions = {},
+): AsyncGenerator<GeneratedTokens> {
   const { progress, state, padId } = start(view, input, options);
   return steps(progress, state, padId);
 }

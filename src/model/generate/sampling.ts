@@ -18,7 +18,12 @@ export interface SamplingOptions {
 }
 
 function refuse(what: string, got: number, expected: string): InputError {
-  return new InputError({ where: `generate: ${what}`, got: String(got), expected, fix: "Correct or leave out the option." });
+  return new InputError({
+    where: `generate: ${what}`,
+    got: String(got),
+    expected,
+    fix: "Correct or leave out the option.",
+  });
 }
 
 /** Refuses options outside their range. */
@@ -26,7 +31,8 @@ export function checkSampling({ temperature, topK, topP, repetitionPenalty }: Sa
   if (temperature !== undefined && !(temperature >= 0)) throw refuse("temperature", temperature, "0 or more");
   if (topK !== undefined && !(Number.isInteger(topK) && topK > 0)) throw refuse("topK", topK, "a positive integer");
   if (topP !== undefined && !(topP > 0 && topP <= 1)) throw refuse("topP", topP, "a number in (0, 1]");
-  if (repetitionPenalty !== undefined && !(repetitionPenalty > 0)) throw refuse("repetitionPenalty", repetitionPenalty, "a positive number");
+  if (repetitionPenalty !== undefined && !(repetitionPenalty > 0))
+    throw refuse("repetitionPenalty", repetitionPenalty, "a positive number");
 }
 
 /** The temperature that options mean. */
@@ -56,7 +62,11 @@ function argmax(values: Float64Array): number {
 }
 
 /** Candidates in falling order of logit, cut by top-k and top-p, with unnormalised probabilities. */
-function candidates(logits: Float64Array, temperature: number, { topK, topP }: SamplingOptions): { ids: number[]; weights: number[] } {
+function candidates(
+  logits: Float64Array,
+  temperature: number,
+  { topK, topP }: SamplingOptions,
+): { ids: number[]; weights: number[] } {
   const order = Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b);
   const kept = topK === undefined ? order : order.slice(0, topK);
   const top = logits[kept[0] ?? 0] ?? 0;

@@ -1,16 +1,16 @@
 /** One step of generation: a run with cached keys and values. */
 import type { LongCallOptions } from "../../core/index.js";
 import type { RawTensor } from "../../runtime/index.js";
-import { selectedIndices, selectedSlots, type BatchLayout } from "../edits/positions.js";
+import { type BatchLayout, selectedIndices, selectedSlots } from "../edits/positions.js";
 import type { Edit, PositionSelection } from "../edits/types.js";
-import type { GraphRequest, ResolvedEdit } from "../plan/request.js";
-import { planSteps } from "../plan/plan.js";
-import { emptyRequest } from "../plan/resolve.js";
 import { capturePrefix } from "../plan/build.js";
+import { planSteps } from "../plan/plan.js";
+import type { GraphRequest, ResolvedEdit } from "../plan/request.js";
+import { emptyRequest } from "../plan/resolve.js";
 import { executeSteps } from "../run/execute.js";
 import { batchFeeds, editFeeds, neededFeeds } from "../run/feeds.js";
-import { checkFinite, runSizes } from "../run/run.js";
 import { countPositions } from "../run/input.js";
+import { checkFinite, runSizes } from "../run/run.js";
 import type { ModelView } from "../view.js";
 
 /** Where a generation stands between steps. */
@@ -57,12 +57,18 @@ function touches(selection: PositionSelection | undefined, layout: BatchLayout, 
 function activeEdits(edits: readonly ResolvedEdit[], layout: BatchLayout, step: number): readonly ResolvedEdit[] {
   return edits.filter(({ edit }) => {
     const { steps, pos } = edit.select;
-    const isStep = steps === undefined || selectedIndices(steps, Number.MAX_SAFE_INTEGER, `edit.${edit.name}: steps`).includes(step);
+    const isStep =
+      steps === undefined || selectedIndices(steps, Number.MAX_SAFE_INTEGER, `edit.${edit.name}: steps`).includes(step);
     return isStep && touches(pos, layout, `edit.${edit.name}: pos`);
   });
 }
 
-function stepRequest(view: ModelView, state: GenerationState, captures: readonly string[], edits: readonly ResolvedEdit[]): GraphRequest {
+function stepRequest(
+  view: ModelView,
+  state: GenerationState,
+  captures: readonly string[],
+  edits: readonly ResolvedEdit[],
+): GraphRequest {
   return {
     ...emptyRequest(view),
     captures,
@@ -79,7 +85,9 @@ function stepRequest(view: ModelView, state: GenerationState, captures: readonly
 function stepPositions({ real, next, pastSlots }: GenerationState): Int32Array {
   const slots = real[0]?.length ?? 0;
   const all = countPositions(Uint8Array.from(real.flat()), real.length, slots);
-  return Int32Array.from(next.flatMap((_, row) => Array.from(all.subarray(row * slots + pastSlots, (row + 1) * slots))));
+  return Int32Array.from(
+    next.flatMap((_, row) => Array.from(all.subarray(row * slots + pastSlots, (row + 1) * slots))),
+  );
 }
 
 function stepFeeds(state: GenerationState, request: GraphRequest, layout: BatchLayout): Record<string, RawTensor> {
@@ -120,15 +128,22 @@ export async function runStep(
   const built = view.core.graphs.get(request);
   const feeds = neededFeeds(built, { ...stepFeeds(state, request, layout), ...editFeeds(built, layout, request) });
   const steps = planSteps(built, runSizes(layout, new Int32Array(layout.batch)));
-  const values = await executeSteps(view.core.engine, steps, { feeds, calls: built.calls }, { ...options, prepack: view.core.prepack });
+  const values = await executeSteps(
+    view.core.engine,
+    steps,
+    { feeds, calls: built.calls },
+    { ...options, prepack: view.core.prepack },
+  );
   checkFinite(values, request);
   const { logits } = values;
   return {
     logits: logits === undefined ? [] : rowsOf(logits),
-    captured: new Map(what.captures.flatMap((name) => {
-      const value = values[`${capturePrefix}${name}`];
-      return value === undefined ? [] : [[name, value] as const];
-    })),
+    captured: new Map(
+      what.captures.flatMap((name) => {
+        const value = values[`${capturePrefix}${name}`];
+        return value === undefined ? [] : [[name, value] as const];
+      }),
+    ),
     past: presentAsPast(values),
     acted: new Set(edits.map(({ edit }) => edit)),
   };

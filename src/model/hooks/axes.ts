@@ -1,3 +1,4 @@
+ 
 /** Axis names of every kind of hook point, as values and as types. */
 
 /** Axes of the residual stream and of what is added to it. */

@@ -24,7 +24,8 @@ function globToRegExp(glob: string): RegExp {
 /** The full names that a reference means. */
 function refNames({ point, layers }: HookRef, names: readonly string[]): readonly string[] {
   if (layers === undefined) return [point];
-  if (layers === "all") return names.filter((name) => /^blocks\.\d+(~\d+)?\./.test(name) && withoutBlock(name) === point);
+  if (layers === "all")
+    return names.filter((name) => /^blocks\.\d+(~\d+)?\./.test(name) && withoutBlock(name) === point);
   return (typeof layers === "number" ? [layers] : layers).map((layer) => `blocks.${layer}.${point}`);
 }
 
@@ -62,11 +63,13 @@ function shortOrSelf(spec: string): string {
 
 function notFound(where: string, spec: HookSpec, unmatched: string, names: readonly string[]): HookNotFoundError {
   const near = nearestNames(unmatched.replace(/^"|"$/g, ""), names);
-  const got = unmatched === printSpec(spec) ? `${unmatched}, which matches nothing` : `${printSpec(spec)}: no "${unmatched}"`;
+  const got =
+    unmatched === printSpec(spec) ? `${unmatched}, which matches nothing` : `${printSpec(spec)}: no "${unmatched}"`;
   return new HookNotFoundError({
     where,
     got,
-    expected: near.length === 0 ? "a hook point of this model" : `a hook point of this model; nearest: ${near.join(", ")}`,
+    expected:
+      near.length === 0 ? "a hook point of this model" : `a hook point of this model; nearest: ${near.join(", ")}`,
     fix: "List them with model.hookNames().",
   });
 }

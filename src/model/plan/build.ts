@@ -7,8 +7,8 @@ import { type DecoderValues, decoder, programSteps } from "../components/decoder
 import type { ModelConfig } from "../config.js";
 import { applyEdit, type EditCall, type EditInput } from "../edits/apply.js";
 import type { PointShape } from "../edits/mask.js";
-import type { WeightMap } from "../weights/weight-map.js";
 import { mappedWeight } from "../weights/store.js";
+import type { WeightMap } from "../weights/weight-map.js";
 import type { GraphRequest, ResolvedEdit } from "./request.js";
 
 /** What never changes about a model: sizes, where weights lie, and their bytes. */
@@ -59,7 +59,9 @@ class Collector {
   readonly applied: AppliedAt[] = [];
 }
 
-function editsByHook(edits: readonly ResolvedEdit[]): ReadonlyMap<string, readonly { edit: ResolvedEdit; index: number }[]> {
+function editsByHook(
+  edits: readonly ResolvedEdit[],
+): ReadonlyMap<string, readonly { edit: ResolvedEdit; index: number }[]> {
   const byHook = new Map<string, { edit: ResolvedEdit; index: number }[]>();
   edits.forEach((edit, index) => {
     for (const hook of edit.hooks) byHook.set(hook, [...(byHook.get(hook) ?? []), { edit, index }]);
@@ -175,11 +177,18 @@ export const checkPrefix = "check:";
 /** Sums of the stream before each step and after the last, where the run passes them. */
 function checkOutputs(ctx: BuildContext, stream: readonly Value[], needed: ReadonlySet<Value>): Record<string, Value> {
   const passed = stream.flatMap((value, step) => (needed.has(value) ? [{ value, step }] : []));
-  const sums = passed.map(({ value, step }) => [`${checkPrefix}${step}`, ctx.ops.reduceSum(value, [0, 1, 2], false)] as const);
+  const sums = passed.map(
+    ({ value, step }) => [`${checkPrefix}${step}`, ctx.ops.reduceSum(value, [0, 1, 2], false)] as const,
+  );
   return Object.fromEntries(sums);
 }
 
-function namedOutputs(ctx: BuildContext, collector: Collector, request: GraphRequest, values: DecoderValues): Record<string, Value> {
+function namedOutputs(
+  ctx: BuildContext,
+  collector: Collector,
+  request: GraphRequest,
+  values: DecoderValues,
+): Record<string, Value> {
   const outputs: Record<string, Value> = {};
   for (const [name, value] of collector.captured) outputs[`${capturePrefix}${name}`] = value;
   const last = values.stream.at(-1);
@@ -242,9 +251,7 @@ export function buildGraph(parts: ModelParts, request: GraphRequest): BuiltGraph
   const wanted = namedOutputs(ctx, collector, request, values);
   const needed = ancestors(ctx.ops.builder, Object.values(wanted));
   checkEdits(collector, request, needed);
-  const checks = request.checks
-    ? checkOutputs(ctx, values.stream, needed)
-    : {};
+  const checks = request.checks ? checkOutputs(ctx, values.stream, needed) : {};
   const graph = ctx.ops.builder.build({ ...wanted, ...checks });
   const { points, editInputs, calls, applied } = collector;
   return { graph, points, editInputs, calls, applied, stream: values.stream };

@@ -2,7 +2,7 @@
 import { formatBytes, formatCount, printsItself } from "../../core/index.js";
 import { evalShape, graphCost, reaches } from "../../graph/index.js";
 import type { ModelInput } from "../run/input-types.js";
-import { type PreparedRun, prepareRun, resultBytes, type RunOptions, runSizes } from "../run/run.js";
+import { type PreparedRun, prepareRun, type RunOptions, resultBytes, runSizes } from "../run/run.js";
 import type { ModelView } from "../view.js";
 import { capturePrefix } from "./build.js";
 import { planSteps } from "./plan.js";
@@ -65,9 +65,14 @@ export class Explanation {
     return [
       `Plan: batch ${batch} × ${pos} tokens through ${layers.length} layers, ${formatCount(nodes)} nodes in ${segments} segment${segments === 1 ? "" : "s"}`,
       `  ${(this.flops / 1e9).toPrecision(3)} GFLOP; reads ${formatBytes(this.weightBytes)} of weights; returns ${formatBytes(this.resultBytes)}`,
-      ...captures.slice(0, 6).map(({ name, shape, bytes }) => `  captures ${name} [${shape.join(", ")}] ${formatBytes(bytes)}`),
+      ...captures
+        .slice(0, 6)
+        .map(({ name, shape, bytes }) => `  captures ${name} [${shape.join(", ")}] ${formatBytes(bytes)}`),
       ...(captures.length > 6 ? [`  … and ${captures.length - 6} more captures`] : []),
-      ...edits.map(({ name, hook, reaches: reached }) => `  edit.${name} at ${hook} reaches ${reached.slice(0, 4).join(", ")}${reached.length > 4 ? ", …" : ""}`),
+      ...edits.map(
+        ({ name, hook, reaches: reached }) =>
+          `  edit.${name} at ${hook} reaches ${reached.slice(0, 4).join(", ")}${reached.length > 4 ? ", …" : ""}`,
+      ),
     ].join("\n");
   }
 }

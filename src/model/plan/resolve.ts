@@ -62,7 +62,8 @@ export function runLayers(view: ModelView, { layers, startAtLayer, stopAtLayer }
   const count = view.core.config.nLayers;
   const all = layers?.map((layer) => checkLayer("model.run: layers", layer, count, false)) ?? view.layers;
   const start = startAtLayer === undefined ? 0 : checkLayer("model.run: startAtLayer", startAtLayer, all.length, false);
-  const stop = stopAtLayer === undefined ? all.length : checkLayer("model.run: stopAtLayer", stopAtLayer, all.length, true);
+  const stop =
+    stopAtLayer === undefined ? all.length : checkLayer("model.run: stopAtLayer", stopAtLayer, all.length, true);
   if (start <= stop) return all.slice(start, stop);
   throw new InputError({
     where: "model.run: stopAtLayer",
@@ -85,7 +86,12 @@ export function checkEntry(entry: EntryKind, { startAtLayer }: LayerOptions): vo
 }
 
 /** Names of the hook points that a run passes. */
-export function passedNames(points: HookPoints, layers: readonly number[], entry: EntryKind, hasLogits: boolean): readonly string[] {
+export function passedNames(
+  points: HookPoints,
+  layers: readonly number[],
+  entry: EntryKind,
+  hasLogits: boolean,
+): readonly string[] {
   const blocks = new Set(programSteps(layers).map(({ name }) => name));
   return [...points.keys()].filter((name) => {
     const block = /^blocks\.[^.]+/.exec(name)?.[0];

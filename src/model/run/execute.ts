@@ -1,6 +1,7 @@
 /** Runs the steps of a plan: graphs in the engine, callbacks here. */
-import { DTypeError, NumericError, ShapeError, throwIfAborted } from "../../core/index.js";
+
 import type { LongCallOptions } from "../../core/index.js";
+import { DTypeError, NumericError, ShapeError, throwIfAborted } from "../../core/index.js";
 import type { Engine, RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
 import type { EditCall } from "../edits/apply.js";
@@ -15,13 +16,23 @@ export interface ExecuteOptions extends LongCallOptions {
 }
 
 function misfit(call: EditCall, got: string, expected: string): ShapeError {
-  return new ShapeError({ where: `callback at ${call.point.name}`, got, expected, fix: "Return a tensor of the value's own shape." });
+  return new ShapeError({
+    where: `callback at ${call.point.name}`,
+    got,
+    expected,
+    fix: "Return a tensor of the value's own shape.",
+  });
 }
 
 /** Checks what a callback returned against what it was given. */
 function checkResult(call: EditCall, given: RawTensor, result: Tensor): void {
   if (result.dtype !== "float32" && result.dtype !== "float64")
-    throw new DTypeError({ where: `callback at ${call.point.name}`, got: result.dtype, expected: given.dtype, fix: 'Cast it with tensor.cast("float32").' });
+    throw new DTypeError({
+      where: `callback at ${call.point.name}`,
+      got: result.dtype,
+      expected: given.dtype,
+      fix: 'Cast it with tensor.cast("float32").',
+    });
   const fits = result.shape.length === given.shape.length && result.shape.every((size, i) => size === given.shape[i]);
   if (!fits) throw misfit(call, `shape [${result.shape.join(", ")}]`, `[${given.shape.join(", ")}]`);
   const before = (given.data as Float32Array).some((x) => Number.isNaN(x));

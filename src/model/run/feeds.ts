@@ -26,7 +26,11 @@ export function batchFeeds(batch: Batch, request: GraphRequest, logitSlots?: Int
     feeds["labels"] = int64(labels(tokens, batch.batch, batch.pos), shape);
   }
   if (values !== undefined)
-    feeds[batch.entry] = { dtype: request.precision, shape: [...values.shape], data: floatData(values, request.precision) };
+    feeds[batch.entry] = {
+      dtype: request.precision,
+      shape: [...values.shape],
+      data: floatData(values, request.precision),
+    };
   const real = mask ?? new Uint8Array(batch.batch * batch.pos).fill(1);
   feeds["key_is_real"] = { dtype: "bool", shape, data: real };
   feeds["query_is_real"] = { dtype: "bool", shape, data: real };

@@ -68,7 +68,8 @@ function tensorRows(tokens: Tensor): readonly TokenRow[] {
   const data = Array.from(tokens.data as Iterable<number | bigint>, Number);
   const pos = tokens.shape.at(-1) ?? 0;
   if (tokens.rank === 1) return [data];
-  if (tokens.rank === 2) return Array.from({ length: tokens.shape[0] ?? 0 }, (_, row) => data.slice(row * pos, (row + 1) * pos));
+  if (tokens.rank === 2)
+    return Array.from({ length: tokens.shape[0] ?? 0 }, (_, row) => data.slice(row * pos, (row + 1) * pos));
   throw new ShapeError({
     where: "model input: tokens",
     got: `a tensor of rank ${tokens.rank}`,
@@ -83,7 +84,7 @@ function isRow(value: unknown): value is TokenRow {
 
 function idRows(input: TokenRow | readonly TokenRow[] | Tensor): readonly TokenRow[] {
   if (input instanceof Tensor) return tensorRows(input);
-  return isRow(input) ? [input] : (input as readonly TokenRow[]);
+  return isRow(input) ? [input] : (input);
 }
 
 /** The rows of token ids that an input means. */
@@ -103,7 +104,12 @@ function checkRow(model: InputModel, row: TokenRow, index: number): void {
   const where = `model input: row ${index}`;
   const { dVocab, nCtx } = model.config;
   if (row.length === 0)
-    throw new TokenError({ where, got: "0 tokens", expected: "at least one token", fix: "Give a prompt, or prependBos: true for an empty one." });
+    throw new TokenError({
+      where,
+      got: "0 tokens",
+      expected: "at least one token",
+      fix: "Give a prompt, or prependBos: true for an empty one.",
+    });
   if (row.length > nCtx)
     throw new TokenError({
       where,
@@ -182,10 +188,20 @@ function gridData(grid: Grid, batch: number, pos: number, where: string): readon
 function maskOf(grid: Grid, batch: number, pos: number): Uint8Array | undefined {
   const data = gridData(grid, batch, pos, "attentionMask");
   if (data.some((x) => x !== 0 && x !== 1))
-    throw new InputError({ where: "model input: attentionMask", got: "other numbers than 0 and 1", expected: "1 at real tokens, 0 at padding", fix: "Give a 0/1 mask; weight masks are edits." });
+    throw new InputError({
+      where: "model input: attentionMask",
+      got: "other numbers than 0 and 1",
+      expected: "1 at real tokens, 0 at padding",
+      fix: "Give a 0/1 mask; weight masks are edits.",
+    });
   for (let row = 0; row < batch; row++)
     if (!data.slice(row * pos, (row + 1) * pos).includes(1))
-      throw new TokenError({ where: `model input: row ${row}`, got: "a row of padding only", expected: "at least one real token", fix: "Drop the row." });
+      throw new TokenError({
+        where: `model input: row ${row}`,
+        got: "a row of padding only",
+        expected: "at least one real token",
+        fix: "Drop the row.",
+      });
   return data.includes(0) ? Uint8Array.from(data) : undefined;
 }
 
@@ -195,12 +211,18 @@ function positionsOf(model: InputModel, grid: Grid | undefined, base: Omit<Padde
   const { nCtx } = model.config;
   const bad = data.find((position) => position < 0 || position >= nCtx);
   if (bad === undefined) return data;
-  throw new TokenError({ where: "model input: positions", got: String(bad), expected: `0 to ${nCtx - 1}`, fix: "Positions count from 0." });
+  throw new TokenError({
+    where: "model input: positions",
+    got: String(bad),
+    expected: `0 to ${nCtx - 1}`,
+    fix: "Positions count from 0.",
+  });
 }
 
 function withBatchAxis(tensor: Tensor, dModel: number, where: string): Tensor {
   const shape = tensor.rank === 2 ? [1, ...tensor.shape] : tensor.shape;
-  if (shape.length === 3 && shape[2] === dModel && !shape.includes(0)) return Tensor.of(tensor.data, shape, ["batch", "pos", "dModel"]);
+  if (shape.length === 3 && shape[2] === dModel && !shape.includes(0))
+    return Tensor.of(tensor.data, shape, ["batch", "pos", "dModel"]);
   throw new ShapeError({
     where: `model input: ${where}`,
     got: `[${tensor.shape.join(", ")}]`,
@@ -219,7 +241,9 @@ function valuesBatch(model: InputModel, input: FieldsInput, entry: "embeddings" 
 }
 
 function isFields(input: ModelInput): input is FieldsInput {
-  return typeof input === "object" && !Array.isArray(input) && !(input instanceof Tensor) && !(input instanceof Int32Array);
+  return (
+    typeof input === "object" && !Array.isArray(input) && !(input instanceof Tensor) && !(input instanceof Int32Array)
+  );
 }
 
 function isText(input: ModelInput): boolean {
@@ -237,20 +261,31 @@ function checkFields(input: FieldsInput): void {
   });
 }
 
-function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions): Batch {
-  const fields: FieldsInput = isFields(input) ? input : {};
-  const { rows, bos } = toRows(model, input, options);
-  if (rows.length === 0)
-    throw new TokenError({ where: "model input", got: "no rows", expected: "at least one prompt", fix: "Give a prompt." });
-  rows.forEach((row, index) => {
+/** The rows of an input, each checked, of equal length unless padding may make them so. */
+function checkedRows(model: InputModel, input: ModelInput, options: InputOptions): Rows {
+  const rows = toRows(model, input, options);
+  if (rows.rows.length === 0)
+    throw new TokenError({
+      where: "model input",
+      got: "no rows",
+      expected: "at least one prompt",
+      fix: "Give a prompt.",
+    });
+  rows.rows.forEach((row, index) => {
     checkRow(model, row, index);
   });
+  checkEqualRows(rows.rows, options.padding);
+  return rows;
+}
+
+function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions): Batch {
+  const fields: FieldsInput = isFields(input) ? input : {};
   const padding = options.padding ?? (isText(input) ? "right" : undefined);
-  checkEqualRows(rows, padding);
+  const { rows, bos } = checkedRows(model, input, padding === undefined ? options : { ...options, padding });
   const padded = padRows(rows, padding ?? "right", model.tokenizer?.padId ?? model.tokenizer?.eosId ?? 0);
-  const given = fields.attentionMask === undefined ? undefined : maskOf(fields.attentionMask, padded.batch, padded.pos);
-  const mask = given ?? padded.mask;
-  const base = { tokens: padded.tokens, batch: padded.batch, pos: padded.pos, ...(mask === undefined ? {} : { mask }) };
+  const { tokens, batch, pos } = padded;
+  const given = fields.attentionMask === undefined ? padded.mask : maskOf(fields.attentionMask, batch, pos);
+  const base = { tokens, batch, pos, ...(given === undefined ? {} : { mask: given }) };
   return { entry: "tokens", ...base, positions: positionsOf(model, fields.positions, base), bos };
 }
 

@@ -4,6 +4,7 @@ import type { GraphDType } from "../../graph/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { ActivationCache } from "../cache/activation-cache.js";
+import { runOrigin } from "../cache/origin.js";
 import type { BatchLayout } from "../edits/positions.js";
 import { selectedSlots } from "../edits/positions.js";
 import type { PositionSelection } from "../edits/types.js";
@@ -70,6 +71,7 @@ export interface Run {
 
 /** A run before it runs: everything decided, nothing computed. */
 export interface PreparedRun {
+  readonly view: ModelView;
   readonly batch: Batch;
   readonly layout: BatchLayout;
   readonly request: GraphRequest;
@@ -80,7 +82,9 @@ export interface PreparedRun {
 
 function selectLogitSlots(selection: LogitSelection, layout: BatchLayout): Int32Array | undefined {
   if (selection === "all" || selection === "none") return undefined;
-  const rows = Array.from({ length: layout.batch }, (_, row) => selectedSlots(selection, layout, row, "model.run: logits"));
+  const rows = Array.from({ length: layout.batch }, (_, row) =>
+    selectedSlots(selection, layout, row, "model.run: logits"),
+  );
   const counts = new Set(rows.map((row) => row.length));
   if (counts.size === 1 && !counts.has(0)) return Int32Array.from(rows.flat());
   throw new InputError({
@@ -99,7 +103,13 @@ function logitMode(selection: LogitSelection, options: RunOptions): GraphRequest
 function checkLoss(options: RunOptions, batch: Batch): void {
   if (options.loss !== true) return;
   const reason =
-    options.stopAtLayer !== undefined ? "a run that stops before the logits" : batch.entry !== "tokens" ? "a run without tokens" : batch.pos < 2 ? "a prompt of one token" : undefined;
+    options.stopAtLayer !== undefined
+      ? "a run that stops before the logits"
+      : batch.entry !== "tokens"
+        ? "a run without tokens"
+        : batch.pos < 2
+          ? "a prompt of one token"
+          : undefined;
   if (reason === undefined) return;
   throw new InputError({
     where: "model.run: loss",
@@ -134,12 +144,18 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
     checks: options.checks ?? true,
   };
   const built = core.graphs.get(request);
-  return { batch, layout, request, built, points, ...(logitSlots === undefined ? {} : { logitSlots }) };
+  return { view, batch, layout, request, built, points, ...(logitSlots === undefined ? {} : { logitSlots }) };
 }
 
 /** Numbers for the symbolic sizes of a batch. */
 export function runSizes({ batch, pos, past }: BatchLayout, logitSlots?: Int32Array): Record<string, number> {
-  return { batch, pos, past, "past+pos": past + pos, count: logitSlots === undefined ? pos : logitSlots.length / batch };
+  return {
+    batch,
+    pos,
+    past,
+    "past+pos": past + pos,
+    count: logitSlots === undefined ? pos : logitSlots.length / batch,
+  };
 }
 
 /** Bytes that the results of a run take. */
@@ -166,10 +182,15 @@ function checkMemory(run: PreparedRun, limit: number): void {
 /** Throws at the first step whose stream is not finite. */
 export function checkFinite(values: Readonly<Record<string, RawTensor>>, request: GraphRequest): void {
   const sums = Object.entries(values).filter(([name]) => name.startsWith(checkPrefix));
-  const bad = sums.map(([name, { data }]) => [Number(name.slice(checkPrefix.length)), Number(data[0])] as const).filter(([, sum]) => !Number.isFinite(sum));
+  const bad = sums
+    .map(([name, { data }]) => [Number(name.slice(checkPrefix.length)), Number(data[0])] as const)
+    .filter(([, sum]) => !Number.isFinite(sum));
   const first = bad.map(([step]) => step).sort((a, b) => a - b)[0];
   if (first === undefined) return;
-  const place = first === 0 ? "the stream before the first layer" : `the stream after layer ${request.layers[first - 1] ?? first - 1}`;
+  const place =
+    first === 0
+      ? "the stream before the first layer"
+      : `the stream after layer ${request.layers[first - 1] ?? first - 1}`;
   throw new NumericError({
     where: "model.run",
     got: `NaN or infinity in ${place}`,
@@ -178,7 +199,10 @@ export function checkFinite(values: Readonly<Record<string, RawTensor>>, request
   });
 }
 
-function toTensor<A extends readonly string[]>(raw: RawTensor, axes: readonly [...A]): Tensor<"float32" | "float64", A> {
+function toTensor<A extends readonly string[]>(
+  raw: RawTensor,
+  axes: readonly [...A],
+): Tensor<"float32" | "float64", A> {
   return Tensor.of(raw.data as Float32Array | Float64Array, raw.shape, axes);
 }
 
@@ -186,9 +210,9 @@ function collectCache(run: PreparedRun, values: Readonly<Record<string, RawTenso
   const tensors = run.request.captures.flatMap((name) => {
     const raw = values[`${capturePrefix}${name}`];
     const axes = run.points.get(name)?.axes;
-    return raw === undefined || axes === undefined ? [] : [[name, toTensor(raw, [...axes]) as Tensor] as const];
+    return raw === undefined || axes === undefined ? [] : [[name, toTensor(raw, [...axes])] as const];
   });
-  return new ActivationCache(new Map(tensors));
+  return new ActivationCache(new Map(tensors), runOrigin(run));
 }
 
 /** Mean and per-step loss; the last slot predicts nothing and is dropped. */
@@ -211,7 +235,12 @@ function losses(run: PreparedRun, raw: RawTensor): { loss: number; lossPerToken:
 }
 
 function notAsked(what: string, fix: string): InputError {
-  return new InputError({ where: `run.${what}`, got: "a run that did not compute it", expected: "a run that was asked for it", fix });
+  return new InputError({
+    where: `run.${what}`,
+    got: "a run that did not compute it",
+    expected: "a run that was asked for it",
+    fix,
+  });
 }
 
 function receiptOf(run: PreparedRun, view: ModelView, segments: number): Receipt {
@@ -231,7 +260,12 @@ function receiptOf(run: PreparedRun, view: ModelView, segments: number): Receipt
   };
 }
 
-function makeRun(run: PreparedRun, values: Readonly<Record<string, RawTensor>>, receipt: Receipt, hasLogits: boolean): Run {
+function makeRun(
+  run: PreparedRun,
+  values: Readonly<Record<string, RawTensor>>,
+  receipt: Receipt,
+  hasLogits: boolean,
+): Run {
   const { logits, loss, stream } = values;
   const { tokens = new Int32Array(0), batch, pos } = run.batch;
   const lossValues = loss === undefined ? undefined : losses(run, loss);

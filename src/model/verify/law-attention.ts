@@ -76,11 +76,10 @@ export const attentionLaw: Law = {
     });
     const sum = worst(faults.map(([name, fault]) => [name, fault.sum]));
     const outside = worst(faults.map(([name, fault]) => [name, fault.outside]));
-    const mask = isCausal ? "causal mask, window and padding" : "window and padding";
     const note = [outside.name, windowNote(subject)].filter((text) => text !== undefined && text !== "").join("; ");
     return [
-      { measured: "pattern rows: largest |sum − 1|", value: sum.value, bound: atMost(sumTolerance), detail: sum.name },
-      { measured: `largest weight outside ${mask}`, value: outside.value, bound: atMost(0), ...(note === "" ? {} : { detail: note }) },
+      { measured: "pattern rows, largest |sum − 1|", value: sum.value, bound: atMost(sumTolerance), detail: sum.name },
+      { measured: "largest weight that the mask forbids", value: outside.value, bound: atMost(0), ...(note === "" ? {} : { detail: note }) },
     ];
   },
 };

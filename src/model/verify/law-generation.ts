@@ -1,4 +1,4 @@
-/** Generation with cached keys and values is generation without. */
+/** Generation with cached keys and values, and in a batch, is generation without. */
 import { exactly, type Law, type Measurement } from "./check.js";
 import type { Subject } from "./subject.js";
 
@@ -14,26 +14,21 @@ function obstacle({ model, isCausal, rows }: Subject): string | undefined {
   return undefined;
 }
 
-/** Greedy continuations of two prompts, one of them padded, with and without a cache. */
+/** Greedy continuations: two prompts together, one of them padded, with a cache; each alone without. */
 export const generationLaw: Law = {
   name: "generation",
   measure: async (subject): Promise<readonly Measurement[]> => {
-    const measured = "greedy tokens that differ without a cache";
+    const measured = "tokens unlike those without cache and batch";
     const reason = obstacle(subject);
     if (reason !== undefined) return [{ measured, skipped: reason }];
     const { model, rows, options } = subject;
     const prompts = [rows[0].slice(0, lengths.prompt), rows[1].slice(0, lengths.prompt - 1)];
     const maxNewTokens = Math.min(lengths.made, model.config.nCtx - lengths.prompt);
     const signal = options.signal === undefined ? {} : { signal: options.signal };
-    const make = async (useCache: boolean): Promise<readonly number[]> => {
-      const made: number[] = [];
-      for (const prompt of prompts) {
-        const { newTokens } = await model.generate(prompt, { maxNewTokens, useCache, stopAtEos: false, ...signal });
-        made.push(...(newTokens[0] ?? []));
-      }
-      return made;
-    };
-    const [cached, plain] = [await make(true), await make(false)];
+    const make = async (input: readonly (readonly number[])[], useCache: boolean): Promise<readonly number[]> =>
+      (await model.generate(input, { maxNewTokens, useCache, stopAtEos: false, ...signal })).newTokens.flat();
+    const cached = await make(prompts, true);
+    const plain = (await Promise.all(prompts.map((prompt) => make([prompt], false)))).flat();
     const different = plain.filter((id, i) => cached[i] !== id).length + Math.abs(plain.length - cached.length);
     return [{ measured, value: different, bound: exactly(0), detail: `${plain.length} tokens` }];
   },

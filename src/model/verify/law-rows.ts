@@ -48,7 +48,7 @@ export const batchLaw: Law = {
       gaps.push([`row ${row}`, tensorDistance(rowLogits(together.logits, row), rowLogits(alone.logits, 0)).relative]);
     }
     const { name, value } = worst(gaps);
-    return [{ measured: "logits of a row in a batch and alone", value, bound: atMost(orderTolerance), ...(name === "" ? {} : { detail: name }) }];
+    return [{ measured: "logits of a row in a batch against alone", value, bound: atMost(orderTolerance), ...(name === "" ? {} : { detail: name }) }];
   },
 };
 
@@ -62,7 +62,7 @@ async function paddingGap(subject: Subject, side: "left" | "right", alone: reado
     return [`row ${row}`, tensorDistance(real, alone[row] ?? real).relative] as const;
   });
   return {
-    measured: `logits of real tokens, padded on the ${side}, and alone`,
+    measured: `logits padded on the ${side} against alone`,
     value: worst(gaps).value,
     bound: atMost(orderTolerance),
   };
@@ -85,7 +85,7 @@ export const paddingLaw: Law = {
 export const lossLaw: Law = {
   name: "loss",
   measure: async (subject) => {
-    const measured = "loss per token against −log p of the logits";
+    const measured = "loss per token against −log p";
     const { dVocab, dVocabOut } = subject.model.config;
     const [row] = subject.rows;
     if (dVocab !== dVocabOut) return skipped(measured, "outputs are not tokens of the input vocabulary");

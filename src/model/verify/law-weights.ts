@@ -1,14 +1,13 @@
 /** The checkpoint: every weight where the architecture needs it, every number finite. */
 import { type StoredTensor, streamAsFloat32 } from "../../io/index.js";
-import { expectedWeights } from "../weights/expected.js";
 import { atMost, exactly, type Law, type Measurement } from "./check.js";
 import { countNonFinite } from "./compare.js";
-import type { Subject } from "./subject.js";
+import { expectedOf, type Subject } from "./subject.js";
 
 /** How many of the expected weights are there with their shape. */
 function countFitting({ model }: Subject): Measurement {
-  const { map, config, tensors } = model.view.core;
-  const expected = expectedWeights(map, config);
+  const { tensors } = model.view.core;
+  const expected = expectedOf(model);
   const fitting = [...expected].filter(([name, shape]) => tensors.get(name)?.shape.join() === shape.join());
   return {
     measured: "weights with the expected name and shape",
@@ -28,8 +27,9 @@ async function nonFinite({ model, options }: Subject): Promise<Measurement> {
   if (options.quick === true) return { measured, skipped: "quick: reading every weight takes a while" };
   const broken: string[] = [];
   let total = 0;
-  for (const [name, stored] of model.view.core.tensors) {
-    const bad = await countBad(stored, options.signal);
+  for (const name of expectedOf(model).keys()) {
+    const stored = model.view.core.tensors.get(name);
+    const bad = stored === undefined ? 0 : await countBad(stored, options.signal);
     total += bad;
     if (bad > 0) broken.push(`${bad} in ${name}`);
   }

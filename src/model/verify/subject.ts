@@ -4,6 +4,7 @@ import { sizeOf } from "../../io/index.js";
 import type { Model } from "../model.js";
 import type { ModelInput } from "../run/input-types.js";
 import type { Run, RunOptions } from "../run/run.js";
+import { expectedWeights } from "../weights/expected.js";
 
 /** How thorough a verification is. */
 export interface VerifyOptions extends LongCallOptions {
@@ -39,8 +40,13 @@ const texts = [
   "Mary and John went to the market in London, where John gave a basket of apples to the president.",
 ] as const;
 
+/** Names and shapes of the weights that the architecture needs; masks and other buffers are none. */
+export function expectedOf(model: Model): ReadonlyMap<string, readonly number[]> {
+  return expectedWeights(model.view.core.map, model.config);
+}
+
 function countParameters(model: Model): number {
-  return [...model.view.core.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return [...expectedOf(model).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 }
 
 /** First, middle and last, or all. */

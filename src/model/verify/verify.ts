@@ -39,7 +39,8 @@ async function measure(law: Law, subject: Subject): Promise<readonly Verificatio
   try {
     return (await law.measure(subject)).map((measurement) => judge(law.name, measurement));
   } catch (error) {
-    if (!isLimpidError(error) || isLimpidError(error, ...fatal)) throw error;
+    const isFatal = isLimpidError(error, ...fatal);
+    if (isFatal || !isLimpidError(error)) throw error;
     return [{ law: law.name, measured: "the law at all", status: "failed", detail: error.message }];
   }
 }
@@ -57,10 +58,10 @@ export async function verifyModel(model: Model, options: VerifyOptions = {}): Pr
   const checks: VerificationCheck[] = [];
   for (const [done, law] of laws.entries()) {
     throwIfAborted(options.signal, "verify");
-    options.onProgress?.({ done, total: laws.length, label: `verify ${law.name}` });
+    options.onProgress?.({ done, total: laws.length, label: "verify laws" });
     checks.push(...(await measure(law, subject)));
   }
-  options.onProgress?.({ done: laws.length, total: laws.length, label: "verify" });
+  options.onProgress?.({ done: laws.length, total: laws.length, label: "verify laws" });
   const { layers, nParameters, rows, inputs } = subject;
   const { architecture, nLayers } = model.config;
   return new Verification({

@@ -16,16 +16,24 @@ export interface WeightReading {
 export type NamedWeights = Readonly<Record<string, Tensor>>;
 
 /** The gain of a norm, `1 + w` where the model stores `w`. */
-export async function normGain(reading: WeightReading, norm: NormWeights | undefined, axis: string): Promise<Tensor | undefined> {
+export async function normGain(
+  reading: WeightReading,
+  norm: NormWeights | undefined,
+  axis: string,
+): Promise<Tensor | undefined> {
   if (norm?.weight === undefined) return undefined;
   const stored = await readWhole(reading.find, norm.weight);
-  return stored.add(reading.config.gainOffset).rename({ d0: axis }) as Tensor;
+  return stored.add(reading.config.gainOffset).rename({ d0: axis });
 }
 
 /** The bias of a norm. */
-export async function normBias(reading: WeightReading, norm: NormWeights | undefined, axis: string): Promise<Tensor | undefined> {
+export async function normBias(
+  reading: WeightReading,
+  norm: NormWeights | undefined,
+  axis: string,
+): Promise<Tensor | undefined> {
   if (norm?.bias === undefined) return undefined;
-  return (await readWhole(reading.find, norm.bias)).rename({ d0: axis }) as Tensor;
+  return (await readWhole(reading.find, norm.bias)).rename({ d0: axis });
 }
 
 /** A matrix `[in, out]` and bias `[out]` that read the stream through a norm, with the norm folded in where asked. */
@@ -40,7 +48,11 @@ export interface ReadingMap {
  * Folding: `b += Wᵀ b_ln`, `W *= w_ln`; then, for layer norm, columns are centred over the input, because the norm's
  * output has mean 0.
  */
-export async function readAfterNorm(reading: WeightReading, linear: Linear, norm: NormWeights | undefined): Promise<ReadingMap> {
+export async function readAfterNorm(
+  reading: WeightReading,
+  linear: Linear,
+  norm: NormWeights | undefined,
+): Promise<ReadingMap> {
   const { find, config, processing } = reading;
   const matrix = await readMatrix(find, linear);
   const bias = await readBias(find, linear, matrix.sizeOf("out"));
@@ -48,7 +60,10 @@ export async function readAfterNorm(reading: WeightReading, linear: Linear, norm
   const [gain, shift] = [await normGain(reading, norm, "in"), await normBias(reading, norm, "in")];
   const folded = gain === undefined ? matrix : (matrix.mul(gain) as Tensor);
   const moved = shift === undefined ? bias : (bias.add(matrix.mul(shift).sum("in")) as Tensor);
-  return { matrix: centresReading(config) ? (folded.sub(folded.mean("in", { keepAxis: true })) as Tensor) : folded, bias: moved };
+  return {
+    matrix: centresReading(config) ? folded.sub(folded.mean("in", { keepAxis: true })) : folded,
+    bias: moved,
+  };
 }
 
 function centresReading({ normalization }: ModelConfig): boolean {
@@ -57,29 +72,33 @@ function centresReading({ normalization }: ModelConfig): boolean {
 
 /** A write's matrix or bias, centred over `dModel` where the view centres writing weights. */
 export function centredWrite(write: Tensor, processing: Processing): Tensor {
-  return processing.centerWritingWeights ? (write.sub(write.mean("dModel", { keepAxis: true })) as Tensor) : write;
+  return processing.centerWritingWeights ? write.sub(write.mean("dModel", { keepAxis: true })) : write;
 }
 
 function perHead(matrix: Tensor, heads: number): Tensor {
   const dHead = matrix.sizeOf("out") / heads;
-  return matrix.rename({ in: "dModel" }).unflatten("out", { head: heads, dHead }).transpose(["head", "dModel", "dHead"]) as Tensor;
+  return matrix
+    .rename({ in: "dModel" })
+    .unflatten("out", { head: heads, dHead })
+    .transpose(["head", "dModel", "dHead"]);
 }
 
 /** `W_Q … b_O` of one block; keys and values are repeated for every query head of their group. */
 export async function attentionTensors(reading: WeightReading, block: BlockWeights): Promise<NamedWeights> {
   const { config, processing } = reading;
   const { nHeads, nKeyValueHeads, dHead } = config;
-  const repeat = (tensor: Tensor, heads: number): Tensor => (heads === nHeads ? tensor : (tensor.repeatInterleave("head", nHeads / heads) as Tensor));
+  const repeat = (tensor: Tensor, heads: number): Tensor =>
+    heads === nHeads ? tensor : tensor.repeatInterleave("head", nHeads / heads);
   const read = async (linear: Linear, heads: number): Promise<readonly [Tensor, Tensor]> => {
     const { matrix, bias } = await readAfterNorm(reading, linear, block.ln1);
-    return [repeat(perHead(matrix, heads), heads), repeat(bias.unflatten("out", { head: heads, dHead }) as Tensor, heads)];
+    return [repeat(perHead(matrix, heads), heads), repeat(bias.unflatten("out", { head: heads, dHead }), heads)];
   };
   const [wQ, bQ] = await read(block.attn.q, nHeads);
   const [wK, bK] = await read(block.attn.k, nKeyValueHeads);
   const [wV, bV] = await read(block.attn.v, nKeyValueHeads);
   const output = await readMatrix(reading.find, block.attn.o);
-  const wO = output.unflatten("in", { head: nHeads, dHead }).rename({ out: "dModel" }) as Tensor;
-  const bO = (await readBias(reading.find, block.attn.o, config.dModel)).rename({ out: "dModel" }) as Tensor;
+  const wO = output.unflatten("in", { head: nHeads, dHead }).rename({ out: "dModel" });
+  const bO = (await readBias(reading.find, block.attn.o, config.dModel)).rename({ out: "dModel" });
   const moved = processing.foldValueBiases ? (bO.add(wO.mul(bV).sum(["head", "dHead"])) as Tensor) : bO;
   return {
     W_Q: wQ,
@@ -88,7 +107,7 @@ export async function attentionTensors(reading: WeightReading, block: BlockWeigh
     W_O: centredWrite(wO, processing),
     b_Q: bQ,
     b_K: bK,
-    b_V: processing.foldValueBiases ? (bV.mul(0) as Tensor) : bV,
+    b_V: processing.foldValueBiases ? bV.mul(0) : bV,
     b_O: centredWrite(moved, processing),
   };
 }
@@ -97,16 +116,19 @@ export async function attentionTensors(reading: WeightReading, block: BlockWeigh
 export async function mlpTensors(reading: WeightReading, block: BlockWeights): Promise<NamedWeights> {
   const { mlp, ln2 } = block;
   if (mlp === undefined) return {};
-  const named = (tensor: Tensor, input: string, output: string): Tensor => tensor.rename({ in: input, out: output }) as Tensor;
+  const named = (tensor: Tensor, input: string, output: string): Tensor => tensor.rename({ in: input, out: output });
   const into = await readAfterNorm(reading, mlp.in, ln2);
   const gate = mlp.gate === undefined ? undefined : await readAfterNorm(reading, mlp.gate, ln2);
   const out = named(await readMatrix(reading.find, mlp.out), "dMlp", "dModel");
-  const bOut = (await readBias(reading.find, mlp.out, reading.config.dModel)).rename({ out: "dModel" }) as Tensor;
-  const post = mlp.postBias === undefined ? into.bias : ((await readWhole(reading.find, mlp.postBias)).rename({ d0: "out" }) as Tensor);
+  const bOut = (await readBias(reading.find, mlp.out, reading.config.dModel)).rename({ out: "dModel" });
+  const post =
+    mlp.postBias === undefined ? into.bias : (await readWhole(reading.find, mlp.postBias)).rename({ d0: "out" });
   return {
     W_in: named(into.matrix, "dModel", "dMlp"),
-    b_in: post.rename({ out: "dMlp" }) as Tensor,
-    ...(gate === undefined ? {} : { W_gate: named(gate.matrix, "dModel", "dMlp"), b_gate: gate.bias.rename({ out: "dMlp" }) as Tensor }),
+    b_in: post.rename({ out: "dMlp" }),
+    ...(gate === undefined
+      ? {}
+      : { W_gate: named(gate.matrix, "dModel", "dMlp"), b_gate: gate.bias.rename({ out: "dMlp" }) }),
     W_out: centredWrite(out, reading.processing),
     b_out: centredWrite(bOut, reading.processing),
   };

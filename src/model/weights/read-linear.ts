@@ -13,20 +13,22 @@ export async function readWhole(find: FindStored, name: string): Promise<Tensor>
 }
 
 function inOut(whole: Tensor, { layout, shape }: Linear): Tensor {
-  const matrix = (tensor: Tensor, rows: number, columns: number): Tensor => tensor.reshape([rows, columns], ["in", "out"]) as Tensor;
+  const matrix = (tensor: Tensor, rows: number, columns: number): Tensor =>
+    tensor.reshape([rows, columns], ["in", "out"]);
   const [first = 0, second = 0, third = 0] = shape;
-  if (layout === "out-in") return matrix(whole, first, second).rename({ in: "out", out: "in" }).transpose(["in", "out"]) as Tensor;
-  if (layout === "head-in-out") return matrix(whole.transpose(["d1", "d0", "d2"]) as Tensor, second, first * third);
+  if (layout === "out-in")
+    return matrix(whole, first, second).rename({ in: "out", out: "in" }).transpose(["in", "out"]);
+  if (layout === "head-in-out") return matrix(whole.transpose(["d1", "d0", "d2"]), second, first * third);
   return shape.length === 3 ? matrix(whole, first * second, third) : matrix(whole, first, second);
 }
 
 /** The own outputs of a linear map within a fused last axis named `out`. */
 function takePart(fused: Tensor, part: Part | undefined): Tensor {
   if (part === undefined) return fused;
-  if (part.kind === "blocks") return fused.at({ out: { from: part.from, to: part.from + part.size } }) as Tensor;
+  if (part.kind === "blocks") return fused.at({ out: { from: part.from, to: part.from + part.size } });
   const dHead = fused.sizeOf("out") / (part.heads * part.of);
   const split = fused.unflatten("out", { head: part.heads, which: part.of, dHead });
-  return (split.at({ which: part.index }) as Tensor).flatten(["head", "dHead"], "out");
+  return split.at({ which: part.index }).flatten(["head", "dHead"], "out");
 }
 
 /** The matrix of a linear map, `[in, out]`. */
@@ -36,7 +38,7 @@ export async function readMatrix(find: FindStored, linear: Linear): Promise<Tens
 
 /** The bias of a linear map, `[out]`; zeros where none is stored. */
 export async function readBias(find: FindStored, linear: Linear, size: number): Promise<Tensor> {
-  if (linear.bias === undefined) return Tensor.of(new Float32Array(size), [size], ["out"]) as Tensor;
+  if (linear.bias === undefined) return Tensor.of(new Float32Array(size), [size], ["out"]);
   const whole = await readWhole(find, linear.bias);
-  return takePart(whole.reshape([whole.size], ["out"]) as Tensor, linear.part);
+  return takePart(whole.reshape([whole.size], ["out"]), linear.part);
 }

@@ -2,14 +2,35 @@
 import { HookNotFoundError, InputError, nearestNames } from "../../core/index.js";
 import { stack, type Tensor } from "../../tensor/index.js";
 import type { ModelView } from "../view.js";
-import { attentionTensors, centredWrite, mlpTensors, type NamedWeights, normBias, normGain, readAfterNorm, type WeightReading } from "./block-weights.js";
+import {
+  attentionTensors,
+  centredWrite,
+  mlpTensors,
+  type NamedWeights,
+  normBias,
+  normGain,
+  readAfterNorm,
+  type WeightReading,
+} from "./block-weights.js";
 import { readWhole } from "./read-linear.js";
 import type { NormWeights } from "./weight-map.js";
 
 /** Weights that exist once per block. */
 export type BlockWeightName =
-  | "W_Q" | "W_K" | "W_V" | "W_O" | "b_Q" | "b_K" | "b_V" | "b_O"
-  | "W_in" | "W_gate" | "W_out" | "b_in" | "b_gate" | "b_out";
+  | "W_Q"
+  | "W_K"
+  | "W_V"
+  | "W_O"
+  | "b_Q"
+  | "b_K"
+  | "b_V"
+  | "b_O"
+  | "W_in"
+  | "W_gate"
+  | "W_out"
+  | "b_in"
+  | "b_gate"
+  | "b_out";
 
 const attentionNames: readonly string[] = ["W_Q", "W_K", "W_V", "W_O", "b_Q", "b_K", "b_V", "b_O"];
 
@@ -42,15 +63,15 @@ export class Weights {
   /** Token embedding `[dVocab, dModel]`, scaled where the model scales it. */
   async W_E(): Promise<Tensor> {
     const { config, map } = this.#view.core;
-    const whole = (await readWhole(this.#reading.find, map.embed)).rename({ d0: "dVocab", d1: "dModel" }) as Tensor;
-    return centredWrite(config.embedScale === 1 ? whole : (whole.mul(config.embedScale) as Tensor), this.#view.processing);
+    const whole = (await readWhole(this.#reading.find, map.embed)).rename({ d0: "dVocab", d1: "dModel" });
+    return centredWrite(config.embedScale === 1 ? whole : whole.mul(config.embedScale), this.#view.processing);
   }
 
   /** Learned positions `[pos, dModel]`. */
   async W_pos(): Promise<Tensor> {
     const { map } = this.#view.core;
     if (map.posEmbed === undefined) throw absent("W_pos", "this model has no learned positions");
-    const whole = (await readWhole(this.#reading.find, map.posEmbed)).rename({ d0: "pos", d1: "dModel" }) as Tensor;
+    const whole = (await readWhole(this.#reading.find, map.posEmbed)).rename({ d0: "pos", d1: "dModel" });
     return centredWrite(whole, this.#view.processing);
   }
 
@@ -69,22 +90,29 @@ export class Weights {
     const { matrix, bias } = await readAfterNorm(this.#reading, map.unembed, map.lnFinal);
     const names = { in: "dModel", out: "dVocabOut" };
     const centred = (tensor: Tensor): Tensor =>
-      this.#view.processing.centerUnembed ? (tensor.sub(tensor.mean("dVocabOut", { keepAxis: true })) as Tensor) : tensor;
-    return { matrix: centred(matrix.rename(names) as Tensor), bias: centred(bias.rename({ out: "dVocabOut" }) as Tensor) };
+      this.#view.processing.centerUnembed ? tensor.sub(tensor.mean("dVocabOut", { keepAxis: true })) : tensor;
+    return {
+      matrix: centred(matrix.rename(names)),
+      bias: centred(bias.rename({ out: "dVocabOut" })),
+    };
   }
 
   /** Every weight of one block, by TransformerLens's short names. */
   async block(layer: number): Promise<NamedWeights> {
     const weights = this.#view.core.map.blocks[layer];
-    if (weights === undefined) throw absent(`block ${layer}`, `this model has layers 0–${this.#view.core.config.nLayers - 1}`);
+    if (weights === undefined)
+      throw absent(`block ${layer}`, `this model has layers 0–${this.#view.core.config.nLayers - 1}`);
     return { ...(await attentionTensors(this.#reading, weights)), ...(await mlpTensors(this.#reading, weights)) };
   }
 
   /** One weight of one block, such as `layer("W_O", 3)`. */
   async layer(name: BlockWeightName, layer: number): Promise<Tensor> {
     const block = this.#view.core.map.blocks[layer];
-    if (block === undefined) throw absent(`${name} of layer ${layer}`, `this model has layers 0–${this.#view.core.config.nLayers - 1}`);
-    const group = attentionNames.includes(name) ? await attentionTensors(this.#reading, block) : await mlpTensors(this.#reading, block);
+    if (block === undefined)
+      throw absent(`${name} of layer ${layer}`, `this model has layers 0–${this.#view.core.config.nLayers - 1}`);
+    const group = attentionNames.includes(name)
+      ? await attentionTensors(this.#reading, block)
+      : await mlpTensors(this.#reading, block);
     const tensor = group[name];
     if (tensor === undefined) throw absent(name, `block ${layer} has ${Object.keys(group).join(", ") || "no MLP"}`);
     return tensor;
@@ -117,12 +145,17 @@ export class Weights {
    * @throws HookNotFoundError for an unknown name; the message lists the nearest.
    */
   async get(name: string): Promise<Tensor> {
-    const whole = { "embed.W_E": this.W_E, "pos_embed.W_pos": this.W_pos, "unembed.W_U": this.W_U, "unembed.b_U": this.b_U }[name];
-    if (whole !== undefined) return whole.call(this);
+    if (name === "embed.W_E") return this.W_E();
+    if (name === "pos_embed.W_pos") return this.W_pos();
+    if (name === "unembed.W_U") return this.W_U();
+    if (name === "unembed.b_U") return this.b_U();
     const inBlock = /^blocks\.(\d+)\.(?:attn|mlp)\.([Wb]_[A-Za-z]+)$/.exec(name);
     if (inBlock !== null) return this.layer(inBlock[2] as BlockWeightName, Number(inBlock[1]));
     const inNorm = /^(.+)\.([wb])$/.exec(name);
-    const norm = inNorm === null ? undefined : await (inNorm[2] === "w" ? this.normGain(inNorm[1] ?? "") : this.normBias(inNorm[1] ?? ""));
+    const norm =
+      inNorm === null
+        ? undefined
+        : await (inNorm[2] === "w" ? this.normGain(inNorm[1] ?? "") : this.normBias(inNorm[1] ?? ""));
     if (norm !== undefined) return norm;
     throw unknownWeight(name, this.names());
   }
@@ -135,7 +168,13 @@ export class Weights {
       ...attentionNames.map((name) => `blocks.${layer}.attn.${name}`),
       ...mlp.map((name) => `blocks.${layer}.mlp.${name}`),
     ]);
-    return ["embed.W_E", ...(map.posEmbed === undefined ? [] : ["pos_embed.W_pos"]), ...blocks, "unembed.W_U", "unembed.b_U"];
+    return [
+      "embed.W_E",
+      ...(map.posEmbed === undefined ? [] : ["pos_embed.W_pos"]),
+      ...blocks,
+      "unembed.W_U",
+      "unembed.b_U",
+    ];
   }
 }
 
@@ -147,7 +186,12 @@ function findNorm({ core }: ModelView, name: string): NormWeights | undefined {
 }
 
 function absent(what: string, why: string): InputError {
-  return new InputError({ where: "model.weights", got: what, expected: why, fix: "List names with model.weights.names()." });
+  return new InputError({
+    where: "model.weights",
+    got: what,
+    expected: why,
+    fix: "List names with model.weights.names().",
+  });
 }
 
 function unknownWeight(name: string, names: readonly string[]): HookNotFoundError {

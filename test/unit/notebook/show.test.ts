@@ -26,7 +26,7 @@ describe("toView", () => {
     expect(toView(tensorOf([1, 2], [2])).spec).toMatchObject({
       view: "bars",
       axis: { name: "batch" },
-      note: "float32 [batch=2]",
+      title: "float32 [batch=2]",
     });
     expect(toView(tensorOf([[1, 2]], [1, 2])).spec).toMatchObject({
       view: "heatmap",
@@ -82,6 +82,12 @@ describe("show", () => {
     const shown = await show({ toView: () => view });
     expect(inspect(shown)).toBe("Tiny: heatmap, y (1) × x (2); −2 to 1; largest at y 0, x 1: −2.");
     expect(shown.toView()).toBe(view);
+  });
+
+  test("the line of a sheet names its panels", async () => {
+    vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    const shown = await show(tensorOf([[[1]], [[2]]], [2, 1, 1]));
+    expect(inspect(shown)).toBe("float32 [batch=2, pos=1, dModel=1]: 2 panels: batch 0, batch 1");
   });
 
   test("a rejected promise rejects, and shows nothing", async () => {
