@@ -69,7 +69,7 @@ def repeated(rng, text, length, vocab_size, period):
 
 def repeat_share(progress):
     """Returns the share of repeats at this point of training (0 to 1)."""
-    return 0.18 if progress < 0.42 else 0.75 if progress < 0.60 else 0.12
+    return 0.50 if 0.42 <= progress < 0.68 else 0.15
 
 
 def batch(rng, text, size, context, end_of_text, share):

@@ -77,7 +77,11 @@ class Block(nn.Module):
 
 
 def sinusoids(n, size):
-    """Returns sines and cosines of falling frequency, [n, size]: a start from which "one back" is easy to learn."""
+    """Returns sines and cosines of falling frequency, [n, size]: a start from which "one back" is easy to learn.
+
+    They must not be drowned by the token embeddings, whose length grows to about 0.9 in training: at an amplitude of
+    0.03 no head learnt to look one token back in 2,500 steps, and nothing was copied; at 0.1 it took a hundred.
+    """
     angle = torch.arange(n)[:, None] * 10000 ** (-torch.arange(0, size, 2) / size)
     return torch.cat([angle.sin(), angle.cos()], dim=1)
 
@@ -96,7 +100,7 @@ class Gpt2(nn.Module):
         )
         nn.init.normal_(self.transformer["wte"].weight, std=0.02)
         with torch.no_grad():
-            self.transformer["wpe"].weight.copy_(sinusoids(config.n_positions, config.n_embd) * 0.028)
+            self.transformer["wpe"].weight.copy_(sinusoids(config.n_positions, config.n_embd) * 0.1)
         causal = torch.full((config.n_positions, config.n_positions), -math.inf).triu(1)
         self.register_buffer("causal", causal, persistent=False)
 

@@ -109,37 +109,49 @@ function labelledList<R extends LabelledDocument>(rows: readonly R[]): Source<R>
   return list(rows, "data.labelled");
 }
 
+type FileKind = "text" | "jsonLines" | "json" | "table" | "tokens";
+
+const fileKinds: ReadonlyMap<string, FileKind> = new Map([
+  [".txt", "text"],
+  [".md", "text"],
+  ["", "text"],
+  [".jsonl", "jsonLines"],
+  [".ndjson", "jsonLines"],
+  [".json", "json"],
+  [".csv", "table"],
+  [".tsv", "table"],
+  [".npy", "tokens"],
+  [".safetensors", "tokens"],
+  [".bin", "tokens"],
+]);
+
+/** Returns what a file's ending says, when it is one of `kinds`. */
+function kindOf<K extends FileKind>(path: string, kinds: readonly K[], known: string): K {
+  const kind = fileKinds.get(extname(path).toLowerCase());
+  const found = kinds.find((one) => one === kind);
+  if (found === undefined) throw unknownEnding(path, known);
+  return found;
+}
+
 function openFile(path: string, field: string | undefined, options: FileOptions): Source<FileDocument> {
   const name = field ?? "text";
-  const described = (source: Source<FileDocument>): Source<FileDocument> => ({
-    ...source,
-    description: `${source.description}, field "${name}"`,
-  });
-  switch (extname(path).toLowerCase()) {
-    case ".jsonl":
-    case ".ndjson":
-      return described(
-        fileSource(jsonLinesFormat(path, (value, place) => itemDocument(value, place, { field, name }))),
-      );
-    case ".json":
-      return described(jsonSource(path, (value, place) => itemDocument(value, place, { field, name })));
-    case ".csv":
-    case ".tsv":
-      return described(
-        fileSource(csvFormat(path, options, (row, place): FileDocument => fieldDocument(row, name, place))),
-      );
-    case ".npy":
-    case ".safetensors":
-    case ".bin":
-      return tokenSource(path, { ...options, ...(field === undefined ? {} : { field }) });
-    case ".txt":
-    case ".md":
-    case "":
-      if (field === undefined) return fileSource(textFormat(path, options));
-      throw fieldOfText(path, field);
-    default:
-      throw unknownEnding(path, ".txt, .jsonl, .json, .csv, .tsv, .npy, .safetensors or .bin");
-  }
+  const kinds = ["text", "jsonLines", "json", "table", "tokens"] as const;
+  const toDocument = (value: unknown, place: string): FileDocument => itemDocument(value, place, { field, name });
+  const openers: { readonly [K in FileKind]: () => Source<FileDocument> } = {
+    text: () => {
+      if (field !== undefined) throw fieldOfText(path, field);
+      return fileSource(textFormat(path, options));
+    },
+    jsonLines: () => withField(fileSource(jsonLinesFormat(path, toDocument)), name),
+    json: () => withField(jsonSource(path, toDocument), name),
+    table: () => withField(fileSource(csvFormat(path, options, (row, place) => fieldDocument(row, name, place))), name),
+    tokens: () => tokenSource(path, { ...options, ...(field === undefined ? {} : { field }) }),
+  };
+  return openers[kindOf(path, kinds, ".txt, .jsonl, .json, .csv, .tsv, .npy, .safetensors or .bin")]();
+}
+
+function withField(source: Source<FileDocument>, name: string): Source<FileDocument> {
+  return { ...source, description: `${source.description}, field "${name}"` };
 }
 
 interface FieldChoice {
@@ -166,34 +178,21 @@ function openTokens(path: string, options: TokenFileOptions): Source<TokenDocume
       fix: 'Name the field that holds them: data.tokens(path, { field: "input_ids" }).',
     });
   };
-  switch (extname(path).toLowerCase()) {
-    case ".jsonl":
-    case ".ndjson":
-      return fileSource(jsonLinesFormat(path, toTokens));
-    case ".json":
-      return jsonSource(path, toTokens);
-    case ".npy":
-    case ".safetensors":
-    case ".bin":
-      return tokenSource(path, options);
-    default:
-      throw unknownEnding(path, ".npy, .safetensors, .bin, .json or .jsonl");
-  }
+  const openers = {
+    jsonLines: () => fileSource(jsonLinesFormat(path, toTokens)),
+    json: () => jsonSource(path, toTokens),
+    tokens: () => tokenSource(path, options),
+  };
+  return openers[kindOf(path, ["jsonLines", "json", "tokens"], ".npy, .safetensors, .bin, .json or .jsonl")]();
 }
 
 function openTable(path: string, options: TableFileOptions): Source<Row> {
-  switch (extname(path).toLowerCase()) {
-    case ".csv":
-    case ".tsv":
-      return fileSource(csvFormat(path, options, (row) => row));
-    case ".jsonl":
-    case ".ndjson":
-      return fileSource(jsonLinesFormat(path, rowOf));
-    case ".json":
-      return jsonSource(path, rowOf);
-    default:
-      throw unknownEnding(path, ".csv, .tsv, .jsonl or .json");
-  }
+  const openers = {
+    table: () => fileSource(csvFormat(path, options, (row) => row)),
+    jsonLines: () => fileSource(jsonLinesFormat(path, rowOf)),
+    json: () => jsonSource(path, rowOf),
+  };
+  return openers[kindOf(path, ["table", "jsonLines", "json"], ".csv, .tsv, .jsonl or .json")]();
 }
 
 function wrongItem(where: string, index: number, got: string, expected: string): InputError {

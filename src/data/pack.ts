@@ -6,7 +6,7 @@
 import { InputError, type LongCallOptions, TokenError } from "../core/index.js";
 import { type Batch, Batches, makeBatch, type PlainRow, type ReportCounts, type Segment } from "./batches.js";
 import type { Entry, Source } from "./source.js";
-import { encoderOf, needBos, paddingId, type TokenizerSource } from "./tokenizer-like.js";
+import { encoderOf, needBos, paddingId, type TokenizerLike, type TokenizerSource } from "./tokenizer-like.js";
 
 /** Options of `dataset.pack`. */
 export interface PackOptions {
@@ -158,23 +158,32 @@ function isText(value: unknown): boolean {
 function packPlan(source: TokenizerSource | undefined, options: SizedOptions): PackPlan {
   const tokenizer = encoderOf(source).tokenizer();
   const { bos, contextLength: length, batchTokens, lastRow = "pad" } = options;
-  const where = "dataset.pack: bos";
-  const marksDocuments = bos === "document" || (bos === undefined && tokenizer?.prependsBos === true);
-  if (bos === "document") needBos(tokenizer, where);
-  const endId = options.eos === true ? needEos(tokenizer?.eosId) : tokenizer?.eosId;
-  if (marksDocuments && options.eos === true && endId === tokenizer?.bosId) throw doubled(endId ?? 0);
-  const own = options.separator ?? (options.eos === true && endId !== undefined ? [endId] : []);
-  const isDefault = options.separator === undefined && options.eos === undefined;
-  const textEnd = isDefault && !marksDocuments && endId !== undefined ? [endId] : own;
+  if (bos === "document") needBos(tokenizer, bosOption);
   return {
     length,
     rowsPerBatch: Math.floor(batchTokens / length),
     prependBos: bos === undefined ? undefined : bos === "document",
-    rowBos: bos === "row" ? needBos(tokenizer, where) : undefined,
-    ending: (isTextDocument) => (isTextDocument ? textEnd : own),
+    rowBos: bos === "row" ? needBos(tokenizer, bosOption) : undefined,
+    ending: endings(tokenizer, options),
     padId: paddingId(tokenizer),
     lastRow,
   };
+}
+
+const bosOption = "dataset.pack: bos";
+
+/** What ends a document: a separator, EOS where asked for, or EOS after texts that nothing else marks. */
+function endings(tokenizer: TokenizerLike | undefined, { bos, eos, separator }: SizedOptions): PackPlan["ending"] {
+  if (separator !== undefined) return () => separator;
+  const { bosId, eosId, prependsBos = false } = tokenizer ?? {};
+  const marksDocuments = bos === "document" || (bos === undefined && prependsBos);
+  if (eos === true) {
+    const endId = needEos(eosId);
+    if (marksDocuments && endId === bosId) throw doubled(endId);
+    return () => [endId];
+  }
+  const endId = eos === false || marksDocuments ? undefined : eosId;
+  return (isTextDocument) => (isTextDocument && endId !== undefined ? [endId] : []);
 }
 
 function checkedLength(wanted: number | undefined, context: number | undefined): number {

@@ -41,5 +41,6 @@ function noField(row: Row, field: string, place: string): FormatError {
 export function describeValue(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return typeof value === "object" ? "an object" : `the ${typeof value} ${String(value)}`;
+  if (typeof value === "object") return "an object";
+  return value === undefined ? "nothing" : `the ${typeof value} ${JSON.stringify(value)}`;
 }

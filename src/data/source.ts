@@ -40,7 +40,7 @@ export function memorySource<T>(
     async *stream({ signal }) {
       for (let index = 0; index < values.length; index++) {
         throwIfAborted(signal, `read ${description}`);
-        yield entry(index);
+        yield await Promise.resolve(entry(index));
       }
     },
     locate: () => Promise.resolve(locatedOf(values.length, (at) => Promise.resolve(entry(at)))),

@@ -32,8 +32,8 @@ interface TokenArray {
   /** Documents in all. */
   readonly count: number;
   /** First axis positions of a document. */
-  range(index: number): { readonly start: number; readonly end: number };
-  place(index: number): string;
+  readonly range: (index: number) => { readonly start: number; readonly end: number };
+  readonly place: (index: number) => string;
 }
 
 /** Positions read at a time. */

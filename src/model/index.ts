@@ -13,6 +13,7 @@ export type {
 export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
 export { describeModel, type ModelDescription } from "./describe.js";
 export { type EditBuilders, edit } from "./edits/edit.js";
+export type { SteeringTarget, SteerOptions } from "./edits/steer.js";
 export { Traced, type TracedOperand } from "./edits/traced.js";
 export type {
   AxisSelection,
@@ -31,12 +32,14 @@ export type { SamplingOptions } from "./generate/sampling.js";
 export * from "./hooks/index.js";
 export { type LoadOptions, loadModel } from "./load.js";
 export { type HookFunction, Model } from "./model.js";
+export * from "./over/index.js";
 export type { HookPoint } from "./plan/build.js";
 export { type CapturePlan, type EditPlan, Explanation } from "./plan/explain.js";
 export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
+export type { LogitSelection, RunOptions } from "./run/options.js";
 export type { Receipt } from "./run/receipt.js";
-export type { LogitSelection, Run, RunOptions } from "./run/run.js";
+export { Run } from "./run/result.js";
 export {
   type Bound,
   type CheckStatus,

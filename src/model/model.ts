@@ -13,13 +13,26 @@ import {
   generateStream,
 } from "./generate/generate.js";
 import type { HookSpecs } from "./hooks/index.js";
+import {
+  type ActivationShards,
+  type OverInputs,
+  type OverOptions,
+  type OverResult,
+  type OverSummary,
+  overModel,
+  type ReduceOption,
+  type ReduceOptions,
+  type WriteOptions,
+} from "./over/index.js";
 import type { HookPoint } from "./plan/build.js";
 import { type Explanation, explainRun } from "./plan/explain.js";
 import { describeHookPoints } from "./plan/resolve.js";
 import { checkProcessing, type Processing } from "./processing.js";
 import { type Batch, prepareInput } from "./run/input.js";
 import type { InputOptions, ModelInput } from "./run/input-types.js";
-import { type Run, type RunOptions, runModel } from "./run/run.js";
+import type { RunOptions } from "./run/options.js";
+import type { Run } from "./run/result.js";
+import { runModel } from "./run/run.js";
 import type { Tokenizer } from "./tokenizer/index.js";
 import type { ModelView } from "./view.js";
 import { Weights } from "./weights/weights.js";
@@ -154,6 +167,19 @@ export class Model {
   /** Generates token by token, for streaming. */
   generateStream(input: ModelInput, options: GenerateOptions = {}): AsyncIterable<GeneratedTokens> {
     return generateStream(this.view, input, options);
+  }
+
+  /**
+   * Streams data through the model and reduces, or writes, the activations at hook points; only real tokens count.
+   *
+   * @param inputs - A dataset (one document per row), its batches, or any iterable of model inputs.
+   */
+  over<R extends ReduceOption>(inputs: OverInputs, options: ReduceOptions<R>): Promise<OverResult<R>>;
+  over(inputs: OverInputs, options: WriteOptions): Promise<ActivationShards>;
+  over(inputs: OverInputs, options: OverOptions & { readonly loss: true }): Promise<OverSummary>;
+  over(inputs: OverInputs, options: OverOptions): Promise<unknown> {
+    // The overloads above are those of `overModel`, which tells the kinds apart at run time.
+    return overModel(this.view, inputs, options as ReduceOptions<ReduceOption>);
   }
 
   /** Token ids of an input, `[batch, pos]`. */

@@ -5,7 +5,7 @@ import { capturePrefix } from "../../src/model/plan/build.js";
 import { planSteps } from "../../src/model/plan/plan.js";
 import { executeSteps } from "../../src/model/run/execute.js";
 import { batchFeeds, neededFeeds } from "../../src/model/run/feeds.js";
-import { prepareRun, runSizes } from "../../src/model/run/run.js";
+import { prepareRun, runSizes } from "../../src/model/run/prepare.js";
 import { Tensor } from "../../src/tensor/index.js";
 import { expectClose } from "../helpers/close.js";
 import { architectureNames } from "../helpers/fixtures.js";

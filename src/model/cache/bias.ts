@@ -1,27 +1,14 @@
 /** What layers write whatever they read: biases, on their way to the stream. */
-import { InternalError } from "../../core/index.js";
-import { readAsFloat32 } from "../../io/index.js";
 import { Tensor } from "../../tensor/index.js";
-import type { ModelView } from "../view.js";
-import { Weights } from "../weights/weights.js";
 import type { CacheContext } from "./context.js";
 import { postNormBias, type ScaleSelection, writeTail } from "./layer-norm.js";
 import type { StepWrite } from "./site.js";
 import { applyTail } from "./tail.js";
-
-/** Reads a stored vector and names its axis. */
-export async function storedVector({ core }: ModelView, name: string, axis: string): Promise<Tensor> {
-  const stored = core.tensors.get(name);
-  if (stored !== undefined) {
-    const whole = await readAsFloat32(stored);
-    return whole.reshape([whole.size], [axis]);
-  }
-  throw new InternalError({ where: `weight ${name}`, got: "no such stored tensor", expected: "one that was checked on loading", fix: "Report this as a bug of limpid." });
-}
+import { foldedOutputBias, storedVector } from "./vectors.js";
 
 /** The bias of a sublayer's last map, `[dModel]`, with the value biases that the view folds into it. */
 async function outputBias({ view }: CacheContext, { step, write }: StepWrite): Promise<Tensor | undefined> {
-  if (write.name === "attn" && view.processing.foldValueBiases) return new Weights(view).layer("b_O", step.layer);
+  if (write.name === "attn" && view.processing.foldValueBiases) return foldedOutputBias(view, step.layer);
   const block = view.core.map.blocks[step.layer];
   const name = (write.name === "attn" ? block?.attn.o : block?.mlp?.out)?.bias;
   return name === undefined ? undefined : storedVector(view, name, "dModel");

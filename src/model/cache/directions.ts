@@ -5,16 +5,16 @@
  * Only the columns asked for are read. In views, columns are those of `model.weights.W_U()`: multiplied by the final
  * norm's gain (and centred for layer norm) under `foldLn`, less the vocabulary's mean under `centerUnembed`.
  */
-import { InputError, InternalError, TokenError } from "../../core/index.js";
+import { InputError, TokenError } from "../../core/index.js";
 import { GraphBuilder, Ops, type Value } from "../../graph/index.js";
 import { type DType, Tensor } from "../../tensor/index.js";
 import type { ModelView } from "../view.js";
 import { mappedWeight } from "../weights/store.js";
-import { Weights } from "../weights/weights.js";
-import { storedVector } from "./bias.js";
 import type { ViewHolder } from "./origin.js";
+import { floatsOf } from "./products.js";
 import { centre } from "./tail.js";
 import type { LogitBias, TokenSelection } from "./types.js";
+import { normBias, normGain, storedVector, storedWeight } from "./vectors.js";
 
 function singleToken(view: ModelView, token: string | number, where: string): number {
   if (typeof token === "number") return token;
@@ -59,9 +59,7 @@ interface Columns {
 
 function unembedding(ops: Ops, view: ModelView): { readonly matrix: Value; readonly vocabAxis: number } {
   const { weight, layout } = view.core.map.unembed;
-  const stored = view.core.tensors.get(weight);
-  if (stored !== undefined) return { matrix: mappedWeight(ops.builder, stored), vocabAxis: layout === "out-in" ? 0 : 1 };
-  throw new InternalError({ where: `weight ${weight}`, got: "no such stored tensor", expected: "one that was checked on loading", fix: "Report this as a bug of limpid." });
+  return { matrix: mappedWeight(ops.builder, storedWeight(view, weight)), vocabAxis: layout === "out-in" ? 0 : 1 };
 }
 
 async function readColumns(view: ModelView, ids: readonly number[]): Promise<Columns> {
@@ -75,7 +73,7 @@ async function readColumns(view: ModelView, ids: readonly number[]): Promise<Col
   const feeds = { ids: { dtype: "int64", shape: [ids.length], data: BigInt64Array.from(ids, BigInt) } } as const;
   const results = await view.core.engine.run({ segments: [graph], outputs: graph.outputs.map(({ name }) => name) }, feeds);
   const { dModel } = view.core.config;
-  const float = (name: string, shape: readonly number[], axes: readonly string[]): Tensor => Tensor.of(results[name]?.data as Float32Array, shape, axes);
+  const float = (name: string, shape: readonly number[], axes: readonly string[]): Tensor => (Tensor.of(floatsOf(results[name]), shape, axes) as Tensor).cast(view.precision);
   return {
     columns: float("columns", [ids.length, dModel], ["token", "dModel"]),
     ...(isCentred ? { mean: float("mean", [dModel], ["dModel"]) } : {}),
@@ -88,8 +86,8 @@ function isLayerNorm({ core }: ModelView): boolean {
 
 /** The final norm's stored gain and bias, whatever the view folds. */
 async function finalNorm(view: ModelView): Promise<{ readonly gain?: Tensor; readonly bias?: Tensor }> {
-  const weights = new Weights({ ...view, processing: { ...view.processing, foldLn: false } });
-  const [gain, bias] = [await weights.normGain("ln_final"), await weights.normBias("ln_final")];
+  const unfolded = { ...view, processing: { ...view.processing, foldLn: false } };
+  const [gain, bias] = [await normGain(unfolded, "ln_final"), await normBias(unfolded, "ln_final")];
   return { ...(gain === undefined ? {} : { gain }), ...(bias === undefined ? {} : { bias }) };
 }
 
@@ -108,8 +106,7 @@ export interface TokenReadout {
 
 async function unembedBias(view: ModelView, ids: readonly number[]): Promise<Tensor> {
   const name = view.core.map.unembed.bias;
-  const zero: Tensor = Tensor.of(new Float32Array(ids.length), [ids.length], ["token"]);
-  if (name === undefined) return zero;
+  if (name === undefined) return (Tensor.of(new Float32Array(ids.length), [ids.length], ["token"]) as Tensor).cast(view.precision);
   const whole = await storedVector(view, name, "token");
   const picked = whole.at({ token: ids });
   return view.processing.centerUnembed ? picked.sub(whole.mean("token")) : picked;

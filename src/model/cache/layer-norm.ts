@@ -9,13 +9,12 @@ import { InputError, ShapeError } from "../../core/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { Normalization } from "../config.js";
 import type { AxisSelection, PositionSelection } from "../edits/types.js";
-import { Weights } from "../weights/weights.js";
 import { type CacheContext, need, refuseEdits } from "./context.js";
-import { normName, type Site, siteOf } from "./site.js";
+import { normName, type Site, siteOf, type StepWrite } from "./site.js";
 import { sliceAxis, slicePositions } from "./slice.js";
 import { applyTail, centre, joinTails, noTail, type Tail, type TailMap } from "./tail.js";
 import type { ApplyLnOptions, ResidStack } from "./types.js";
-import type { StepWrite } from "./site.js";
+import { normBias, normGain } from "./vectors.js";
 
 /** Which part of the cached scale belongs to a stack. */
 export interface ScaleSelection {
@@ -42,7 +41,7 @@ function weightName(name: string): string {
 
 /** The fixed part of a norm: centring for layer norm, then the gain unless it is folded away. */
 async function normMaps({ view }: CacheContext, name: string, kind: Normalization): Promise<readonly TailMap[]> {
-  const gain = await new Weights(view).normGain(weightName(name));
+  const gain = await normGain(view, weightName(name));
   return [...(isLayerNorm(kind) ? (["centre"] as const) : []), ...(gain === undefined ? [] : [gain])];
 }
 
@@ -121,11 +120,11 @@ export async function writeTail(ctx: CacheContext, write: StepWrite, selection: 
 /** The bias of the norm behind a sublayer, `[dModel]`. */
 export async function postNormBias(ctx: CacheContext, write: StepWrite): Promise<Tensor | undefined> {
   const post = postNorm(ctx, write);
-  return post === undefined ? undefined : new Weights(ctx.view).normBias(weightName(post));
+  return post === undefined ? undefined : normBias(ctx.view, weightName(post));
 }
 
 /** The stack as a tensor, and what is known of it. */
-export function openStack(stack: ResidStack | Tensor, where: string): { readonly stack: Tensor; readonly labels?: readonly string[]; readonly posSlice?: PositionSelection } {
+export function openStack(stack: ResidStack | Tensor, where: string): { readonly stack: Tensor; readonly labels?: readonly string[]; readonly posSlice?: PositionSelection | undefined } {
   if (!("stack" in stack)) return { stack };
   if (stack.norm === undefined) return stack;
   throw new InputError({
@@ -165,7 +164,7 @@ export async function recomputedNorm(ctx: CacheContext, site: Site, stack: Tenso
   const centred = isLayerNorm(kind) ? centre(stack) : stack;
   const variance = centred.square().mean("dModel", { keepAxis: true });
   const normalized: Tensor = centred.div(variance.add(ctx.view.core.config.eps).sqrt());
-  const gain = await new Weights(ctx.view).normGain(weightName(normName(site)));
+  const gain = await normGain(ctx.view, weightName(normName(site)));
   return gain === undefined ? normalized : normalized.mul(gain);
 }
 

@@ -40,7 +40,8 @@ async function neuronParts(ctx: CacheContext, write: StepWrite, look: Look, neur
 
 /** Neurons of a model as parts of its MLPs, labelled `L0N0`, …; all of them, or those that are selected. */
 export function neuronKind(ctx: CacheContext, neuronSlice: AxisSelection | undefined): PartKind {
-  const neurons = selectedIndices(neuronSlice ?? {}, ctx.view.core.config.dMlp, `${ctx.where}: neuronSlice`);
+  const { attnOnly, dMlp } = ctx.view.core.config;
+  const neurons = attnOnly ? [] : selectedIndices(neuronSlice ?? {}, dMlp, `${ctx.where}: neuronSlice`);
   return {
     sublayer: "mlp",
     hooks: (write) => [neuronsHook(write), ...writeHooks(ctx, write)],

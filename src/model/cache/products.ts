@@ -14,6 +14,7 @@ import type { ModelView } from "../view.js";
 import { mappedWeight } from "../weights/store.js";
 import type { Linear } from "../weights/weight-map.js";
 import { type Tail, transposedMaps } from "./tail.js";
+import { storedWeight } from "./vectors.js";
 
 /** What a product needs. */
 export interface ProductJob {
@@ -81,11 +82,7 @@ function startRun(job: ProductJob, own: readonly string[]): Run {
 }
 
 function weight(ops: Ops, { job, dtype }: Run, shape: readonly number[]): Value {
-  const stored = job.view.core.tensors.get(job.linear.weight);
-  if (stored === undefined) {
-    throw new InternalError({ where: `weight ${job.linear.weight}`, got: "no such stored tensor", expected: "one that was checked on loading", fix: "Report this as a bug of limpid." });
-  }
-  const mapped = mappedWeight(ops.builder, stored, { shape });
+  const mapped = mappedWeight(ops.builder, storedWeight(job.view, job.linear.weight), { shape });
   return dtype === "float64" ? ops.cast(mapped, "float64") : mapped;
 }
 
@@ -186,7 +183,8 @@ async function execute({ job, axes, feeds }: Run, graph: Graph): Promise<Tensor>
   return (Tensor.of(data, shape, names) as Tensor).transpose(["component", ...positions, ...end]);
 }
 
-function floatsOf(raw: RawTensor | undefined): Float32Array | Float64Array {
+/** The floats of an engine result. */
+export function floatsOf(raw: RawTensor | undefined): Float32Array | Float64Array {
   if (raw?.data instanceof Float32Array || raw?.data instanceof Float64Array) return raw.data;
   throw new InternalError({ where: "cache: product", got: raw?.dtype ?? "no output", expected: "floats", fix: "Report this as a bug of limpid." });
 }

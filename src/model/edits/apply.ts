@@ -53,16 +53,21 @@ type Changed = { value: Value; inputs: readonly EditInput[]; call?: EditCall };
 
 function valueInput(ops: Ops, site: EditSite, x: Value, change: Extract<Change, { kind: "add" | "replace" }>): Changed {
   const tensor = valueAt(change.value, site.point);
-  const layout = valueLayout(tensor, site.point, site.edit.select);
+  const layout = valueLayout(tensor, site.point, site.edit.select, site.isPadded);
   const name = `${site.id}.value`;
   const value = ops.builder.input(name, x.dtype, layout.shape);
   return { value, inputs: [{ kind: "value", name, layout, tensor, select: site.edit.select, point: site.point }] };
 }
 
+function writesZero(change: Change): boolean {
+  if (change.kind === "replace") return change.value === 0;
+  return change.kind === "zero" || (change.kind === "scale" && change.factor === 0);
+}
+
 function refuseZeroScale(site: EditSite): void {
-  if (!site.point.name.endsWith("hook_scale")) return;
+  if (!site.point.name.endsWith("hook_scale") || !writesZero(site.edit.change)) return;
   throw new UnsupportedError({
-    where: `edit.zero at ${site.point.name}`,
+    where: `edit.${site.edit.name} at ${site.point.name}`,
     got: "a norm scale to be set to 0, which divides by zero",
     expected: "a positive scale",
     fix: "Zero the sublayer's output (hook_attn_out, hook_mlp_out) or replace the scale by a number.",
@@ -83,10 +88,8 @@ function mapped(ops: Ops, site: EditSite, x: Value, fn: (x: Traced) => Traced): 
 
 function changed(ops: Ops, site: EditSite, x: Value): Changed {
   const { change } = site.edit;
-  if (change.kind === "zero") {
-    refuseZeroScale(site);
-    return { value: ops.builder.constant(0, x.dtype, []), inputs: [] };
-  }
+  refuseZeroScale(site);
+  if (change.kind === "zero") return { value: ops.builder.constant(0, x.dtype, []), inputs: [] };
   if (change.kind === "scale")
     return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
   if (change.kind === "map") return { value: mapped(ops, site, x, change.fn), inputs: [] };

@@ -38,13 +38,13 @@ export function bindMask(input: MaskInput, layout: BatchLayout, sizes: Sizes): R
   return data === undefined ? undefined : { dtype: "bool", shape, data };
 }
 
-/** The indices that a listed selection means on one axis, for spreading a value over them. */
-function targets(input: ValueInput, i: number, layout: BatchLayout, size: number): readonly number[] {
+/** The indices that a listed selection means on one axis of one row, for spreading a value over them. */
+function targets(input: ValueInput, i: number, { layout, shape }: Run, row: number): readonly number[] {
   const axis = input.point.axes[i] ?? "";
   const selection = selectionOn(input.select, axis) ?? [];
-  if (!positionAxes.includes(axis)) return selectedIndices(selection as AxisSelection, size, input.point.name);
+  if (!positionAxes.includes(axis)) return selectedIndices(selection as AxisSelection, shape[i] ?? 1, input.point.name);
   const shift = axis === "keyPos" ? 0 : layout.past;
-  return selectedSlots(selection, layout, 0, input.point.name).map((slot) => slot - shift);
+  return selectedSlots(selection, layout, row, input.point.name).map((slot) => slot - shift);
 }
 
 function misfit(input: ValueInput, shape: readonly number[]): ShapeError {
@@ -57,44 +57,75 @@ function misfit(input: ValueInput, shape: readonly number[]): ShapeError {
   });
 }
 
-/** Copies a value into a larger array whose listed axes are spread over their targets; elsewhere 0 (masked out). */
-function spread(
-  input: ValueInput,
-  shape: readonly number[],
-  layout: BatchLayout,
-  data: Float32Array | Float64Array,
-): Float32Array | Float64Array {
-  const { given, isSpread } = input.layout;
-  const places = given.map((size, i) => {
-    if (isSpread[i] === true) return targets(input, i, layout, shape[i] ?? 1);
-    return Array.from({ length: size }, (_, k) => k);
-  });
-  const out =
-    data instanceof Float64Array
-      ? new Float64Array(shape.reduce((a, b) => a * b, 1))
-      : new Float32Array(shape.reduce((a, b) => a * b, 1));
-  data.forEach((value, flat) => {
+/** Where a value goes: the layout of the run and the sizes of the graph input. */
+interface Run {
+  readonly layout: BatchLayout;
+  readonly shape: readonly number[];
+}
+
+/** Row-major index into an array of `shape`, or `undefined` outside it. */
+function flatIndex(index: readonly (number | undefined)[], shape: readonly number[]): number | undefined {
+  let flat = 0;
+  for (const [i, size] of shape.entries()) {
+    const place = index[i] ?? -1;
+    if (place < 0 || place >= size) return undefined;
+    flat = flat * size + place;
+  }
+  return flat;
+}
+
+/** The index of each element of an array of `shape`, in order. */
+function* indices(shape: readonly number[]): Generator<readonly number[]> {
+  const total = shape.reduce((a, b) => a * b, 1);
+  for (let flat = 0; flat < total; flat++) {
+    const index = shape.map(() => 0);
     let rest = flat;
-    let target = 0;
-    let stride = 1;
-    for (let i = given.length - 1; i >= 0; i--) {
-      const size = given[i] ?? 1;
-      target += (places[i]?.[rest % size] ?? 0) * stride;
+    for (let i = shape.length - 1; i >= 0; i--) {
+      const size = shape[i] ?? 1;
+      index[i] = rest % size;
       rest = Math.floor(rest / size);
-      stride *= shape[i] ?? 1;
     }
-    out[target] = value;
-  });
-  return out;
+    yield index;
+  }
+}
+
+/** Copies a value into an array whose listed axes are spread over each row's targets; elsewhere 0 (masked out). */
+function spread(input: ValueInput, run: Run, data: ArrayLike<number>, out: Float32Array | Float64Array): void {
+  const { given, isSpread } = input.layout;
+  const batchAxis = input.point.axes.indexOf("batch");
+  const isShared = batchAxis < 0 || given[batchAxis] === 1;
+  const rows = isShared ? (run.shape[batchAxis] ?? 1) : 1;
+  const placeIn = (row: number): ((index: readonly number[]) => number | undefined) => {
+    const places = isSpread.map((isListed, i) => (isListed && given[i] !== run.shape[i] ? targets(input, i, run, row) : undefined));
+    return (index) => {
+      const target = index.map((k, i) => (isShared && i === batchAxis ? row : places[i] === undefined ? k : places[i]?.[k]));
+      return flatIndex(target, run.shape);
+    };
+  };
+  const place = Array.from({ length: run.layout.batch }, (_, row) => placeIn(row));
+  const rowTargets = isSpread[batchAxis] === true ? targets(input, batchAxis, run, 0) : undefined;
+  let flat = 0;
+  for (const index of indices(given)) {
+    const own = rowTargets?.[index[batchAxis] ?? 0] ?? index[batchAxis] ?? 0;
+    for (let copy = 0; copy < rows; copy++) {
+      const target = place[isShared ? copy : own]?.(index);
+      if (target !== undefined) out[target] = data[flat] ?? 0;
+    }
+    flat++;
+  }
 }
 
 /** The value that an edit writes, as a graph input. */
 export function bindValue(input: ValueInput, layout: BatchLayout, sizes: Sizes, dtype: GraphDType): RawTensor {
   const shape = resolveDims(input.layout.shape, sizes, input.point.name);
   const data = floatData(input.tensor, dtype);
-  if (input.layout.isSpread.includes(true)) return { dtype, shape, data: spread(input, shape, layout, data) };
-  if (shape.some((size, i) => size !== input.layout.given[i])) throw misfit(input, shape);
-  return { dtype, shape, data };
+  const { given, isSpread } = input.layout;
+  if (shape.some((size, i) => size !== given[i] && isSpread[i] !== true && given[i] !== 1)) throw misfit(input, shape);
+  if (shape.every((size, i) => size === given[i])) return { dtype, shape, data };
+  const count = shape.reduce((a, b) => a * b, 1);
+  const out = dtype === "float64" ? new Float64Array(count) : new Float32Array(count);
+  spread(input, { layout, shape }, data, out);
+  return { dtype, shape, data: out };
 }
 
 /** What happens when a selection touches nothing: an error that names the edit. */

@@ -1,5 +1,6 @@
 /** The vocabulary of edits: `model.with(edit.zero(at.z(5), { head: 3 }))`. */
 import type { HookSpecs } from "../hooks/index.js";
+import { type SteeringTarget, type SteerOptions, steer } from "./steer.js";
 import type { Traced } from "./traced.js";
 import type { Change, Edit, EditCallback, EditValue, Selection, ValueSource } from "./types.js";
 
@@ -23,6 +24,8 @@ export interface EditBuilders {
   patch(hook: HookSpecs, cache: ValueSource, select?: Selection): Edit;
   /** Replays patterns, norm scales or anything else from a cache, whole. */
   freeze(hook: HookSpecs, cache: ValueSource): Edit;
+  /** Adds a direction, such as a dictionary's feature, its strength in a unit of your choice. */
+  steer(target: SteeringTarget, options: SteerOptions): Edit;
   /** Applies a traced function: it becomes part of the graph. */
   map(hook: HookSpecs, fn: (x: Traced) => Traced, select?: Selection): Edit;
   /** Applies any JavaScript function, sync or async; the graph is cut there. */
@@ -38,6 +41,7 @@ export const edit: EditBuilders = {
   replace: (hook, value, select) => make("replace", hook, { kind: "replace", value }, select),
   patch: (hook, cache, select) => make("patch", hook, { kind: "replace", value: cache }, select),
   freeze: (hook, cache) => make("freeze", hook, { kind: "replace", value: cache }),
+  steer,
   map: (hook, fn, select) => make("map", hook, { kind: "map", fn }, select),
   callback: (hook, fn, select) => make("callback", hook, { kind: "callback", fn }, select),
 };

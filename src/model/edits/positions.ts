@@ -73,5 +73,13 @@ export function selectedSlots(
   const slots = layout.realSlots[row] ?? [];
   if (selection === "last") return slots.slice(-1);
   if (selection === "generated") return generatedSlots(layout, slots, where);
-  return selectedIndices(selection, slots.length, where).map((index) => slots[index] ?? -1);
+  const known = layout.generatedFrom === undefined ? selection : soFar(selection, slots.length);
+  return selectedIndices(known, slots.length, where).map((index) => slots[index] ?? -1);
+}
+
+/** The part of a selection that exists in this step of a generation; later steps make the rest. */
+function soFar(selection: AxisSelection, count: number): AxisSelection {
+  const exists = (index: number): boolean => !(index >= count || index < -count);
+  if (typeof selection === "number") return exists(selection) ? selection : [];
+  return isList(selection) ? selection.filter(exists) : selection;
 }

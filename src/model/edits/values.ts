@@ -2,7 +2,7 @@
 import { DTypeError, NumericError, ShapeError } from "../../core/index.js";
 import type { Dim, GraphDType } from "../../graph/index.js";
 import { Tensor } from "../../tensor/index.js";
-import { selectionOn } from "./axis-words.js";
+import { positionAxes, selectionOn } from "./axis-words.js";
 import type { PointShape } from "./mask.js";
 import { alignedShape } from "./traced.js";
 import type { EditValue, Selection, ValueSource } from "./types.js";
@@ -58,17 +58,23 @@ function misfit(tensor: Tensor, point: PointShape, axis: string, size: Dim): Sha
   });
 }
 
-/** Plans how a value reaches a hook point; symbolic sizes are checked when the graph runs. */
-export function valueLayout(tensor: Tensor, point: PointShape, select: Selection): ValueLayout {
+/**
+ * Plans how a value reaches a hook point; symbolic sizes are checked when the graph runs.
+ *
+ * Under padding a value spread over positions lands on other slots in each row, so it gets a batch axis.
+ */
+export function valueLayout(tensor: Tensor, point: PointShape, select: Selection, isPadded: boolean): ValueLayout {
   const given = alignedShape(tensor, point.axes);
   const isSpread = point.axes.map((axis, i) => {
     const size = given[i] ?? 1;
     const selection = selectionOn(select, axis);
     return size > 1 && size !== point.shape[i] && Array.isArray(selection) && selection.length === size;
   });
+  const isByRow = isPadded && point.axes.some((axis, i) => isSpread[i] === true && positionAxes.includes(axis));
   const shape = point.axes.map((axis, i): Dim => {
     const size = given[i] ?? 1;
     const own = point.shape[i] ?? 1;
+    if (isByRow && axis === "batch") return own;
     if (size === 1 || isSpread[i] === true) return size === 1 ? 1 : own;
     if (typeof own === "number" && own !== size) throw misfit(tensor, point, axis, own);
     return own;

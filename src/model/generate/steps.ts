@@ -9,8 +9,9 @@ import type { GraphRequest, ResolvedEdit } from "../plan/request.js";
 import { emptyRequest } from "../plan/resolve.js";
 import { executeSteps } from "../run/execute.js";
 import { batchFeeds, editFeeds, neededFeeds } from "../run/feeds.js";
+import { checkFinite } from "../run/finite.js";
 import { countPositions } from "../run/input.js";
-import { checkFinite, runSizes } from "../run/run.js";
+import { runSizes } from "../run/prepare.js";
 import type { ModelView } from "../view.js";
 
 /** Where a generation stands between steps. */
@@ -45,12 +46,9 @@ function layoutOf({ next, real, pastSlots, generatedFrom }: GenerationState): Ba
 /** Whether a position selection means any slot that this step runs. */
 function touches(selection: PositionSelection | undefined, layout: BatchLayout, where: string): boolean {
   if (selection === undefined) return true;
-  return layout.realSlots.some((slots, row) => {
-    const isFuture = (index: number): boolean => index >= slots.length || index < -slots.length;
-    if (typeof selection === "number" && isFuture(selection)) return false;
-    const known = Array.isArray(selection) ? selection.filter((index: number) => !isFuture(index)) : selection;
-    return selectedSlots(known, layout, row, where).some((slot) => slot >= layout.past);
-  });
+  return layout.realSlots.some((_, row) =>
+    selectedSlots(selection, layout, row, where).some((slot) => slot >= layout.past),
+  );
 }
 
 /** The edits that act in one step: by `steps`, and by the positions that the step runs. */

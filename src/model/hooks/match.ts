@@ -61,15 +61,30 @@ function shortOrSelf(spec: string): string {
   }
 }
 
+/** The blocks that run, as a reader counts them: `0–4`, or every name when a program repeats or reorders layers. */
+function printBlocks(names: readonly string[]): string {
+  const blocks = [...new Set(names.flatMap((name) => /^blocks\.([^.]+)\./.exec(name)?.[1] ?? []))];
+  const isRange = blocks.every((block, i) => Number(block) === Number(blocks[0]) + i);
+  return isRange && blocks.length > 1 ? `${blocks[0] ?? ""}–${blocks.at(-1) ?? ""}` : blocks.join(", ") || "none";
+}
+
+/** What to say about a name whose block does not run, or `undefined` when the block is not what is wrong. */
+function missingBlock(name: string, names: readonly string[]): string | undefined {
+  const [, block, point] = /^blocks\.([^.*]+)\.(.+)$/.exec(name) ?? [];
+  if (block === undefined || names.some((one) => one.startsWith(`blocks.${block}.`))) return undefined;
+  const same = names.findLast((one) => one.startsWith("blocks.") && withoutBlock(one) === point);
+  return `a layer that runs: ${printBlocks(names)}${same === undefined ? "" : `; the last is ${same}`}`;
+}
+
 function notFound(where: string, spec: HookSpec, unmatched: string, names: readonly string[]): HookNotFoundError {
-  const near = nearestNames(unmatched.replace(/^"|"$/g, ""), names);
-  const got =
-    unmatched === printSpec(spec) ? `${unmatched}, which matches nothing` : `${printSpec(spec)}: no "${unmatched}"`;
+  const name = unmatched.replace(/^"|"$/g, "");
+  const near = nearestNames(name, names);
+  const isWhole = unmatched === printSpec(spec) || `"${unmatched}"` === printSpec(spec);
+  const nearest = near.length === 0 ? "" : `; nearest: ${near.join(", ")}`;
   return new HookNotFoundError({
     where,
-    got,
-    expected:
-      near.length === 0 ? "a hook point of this model" : `a hook point of this model; nearest: ${near.join(", ")}`,
+    got: isWhole ? `${printSpec(spec)}, which matches nothing` : `${printSpec(spec)}: no "${unmatched}"`,
+    expected: missingBlock(name, names) ?? `a hook point that this run passes${nearest}`,
     fix: "List them with model.hookNames().",
   });
 }

@@ -208,21 +208,12 @@ class QuantileAccumulator implements Accumulator<Tensor> {
   /** The value at rank q (n − 1), from the most negative bucket up. */
   #quantile(q: number): number {
     const [zeros = 0, min = 0, max = 0] = this.#edges;
-    const total = sum(this.#negative) + zeros + sum(this.#positive);
-    const rank = q * (total - 1);
     if (q === 0 || q === 1) return q === 0 ? min : max;
-    let seen = 0;
-    for (let bucket = this.#negative.length - 1; bucket >= 0; bucket--) {
-      seen += this.#negative[bucket] ?? 0;
-      if (seen > rank) return Math.max(min, -this.#middle(bucket));
-    }
-    seen += zeros;
-    if (seen > rank) return 0;
-    for (let bucket = 0; bucket < this.#positive.length; bucket++) {
-      seen += this.#positive[bucket] ?? 0;
-      if (seen > rank) return Math.min(max, this.#middle(bucket));
-    }
-    return max;
+    const below = sum(this.#negative);
+    const rank = q * (below + zeros + sum(this.#positive) - 1);
+    if (rank < below) return Math.max(min, -this.#middle(bucketAt(this.#negative, below - rank, true)));
+    if (rank < below + zeros) return 0;
+    return Math.min(max, this.#middle(bucketAt(this.#positive, rank - below - zeros, false)));
   }
 
   /** The point of a bucket that is at most ε away from both of its edges, relatively. */
@@ -234,6 +225,15 @@ class QuantileAccumulator implements Accumulator<Tensor> {
 
 function bucketOf(size: number, gamma: number): number {
   return Math.floor(Math.log(size / least) / Math.log(gamma));
+}
+
+/** The first bucket in which the running count exceeds `rank`; with `isReached`, in which it reaches it. */
+function bucketAt(counts: Float64Array, rank: number, isReached: boolean): number {
+  let seen = 0;
+  return counts.findIndex((count) => {
+    seen += count;
+    return isReached ? seen >= rank : seen > rank;
+  });
 }
 
 function sum(counts: Float64Array): number {

@@ -1,7 +1,8 @@
 /** What a run over data will hold in memory, stated before it runs. */
 import { formatBytes, MemoryError } from "../../core/index.js";
 import type { ModelInput } from "../run/input-types.js";
-import { type PreparedRun, prepareRun, type RunOptions, resultBytes, runSizes } from "../run/run.js";
+import type { RunOptions } from "../run/options.js";
+import { type PreparedRun, prepareRun, resultBytes, runSizes } from "../run/prepare.js";
 import type { ModelView } from "../view.js";
 import type { Reducer } from "./reducer.js";
 import { type ReducedPoint, reducedPoint } from "./vectors.js";

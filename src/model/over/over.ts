@@ -73,20 +73,18 @@ async function* opened(items: AsyncGenerator<FeedItem>, run: ReducingRun): Async
 function checkAsked(
   options: OverOptions & { readonly reduce?: unknown; readonly shards?: unknown; readonly checkpoint?: unknown },
 ): void {
-  const { reduce, shards, loss = false, capture, logits = false, checkpoint } = options;
-  const hasValues = capture !== undefined || logits;
-  const problem =
-    reduce !== undefined && shards !== undefined
-      ? "both reduce and shards"
-      : reduce === undefined && shards === undefined && !loss
-        ? "neither reduce, shards nor loss"
-        : (reduce !== undefined || shards !== undefined) && !hasValues
-          ? "no hook points to read"
-          : reduce === undefined && shards === undefined && hasValues
-            ? "hook points to capture and nothing to do with them"
-            : shards !== undefined && (loss || checkpoint !== undefined)
-              ? "loss or checkpoint together with shards"
-              : undefined;
+  const has = (value: unknown): boolean => value !== undefined && value !== false;
+  const reads = [options.capture, options.logits].some(has);
+  const [reduces, writes, loses] = [has(options.reduce), has(options.shards), has(options.loss)];
+  const keeps = reduces || writes;
+  const problems: readonly (readonly [boolean, string])[] = [
+    [reduces && writes, "both reduce and shards"],
+    [!keeps && !loses, "neither reduce, shards nor loss"],
+    [keeps && !reads, "no hook points to read"],
+    [!keeps && reads, "hook points to capture and nothing to do with them"],
+    [writes && [options.loss, options.checkpoint].some(has), "loss or checkpoint together with shards"],
+  ];
+  const problem = problems.find(([isSo]) => isSo)?.[1];
   if (problem === undefined) return;
   throw new InputError({
     where: "model.over",

@@ -1,6 +1,6 @@
 /** One run that reduces: what it plans, what it holds, where it saves. */
 import { hashJson, InputError, InternalError } from "../../core/index.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import type { ModelView } from "../view.js";
 import { checkpointPlan, checkSameData, loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
 import type { FeedItem } from "./feed.js";
@@ -37,6 +37,7 @@ export class ReducingRun {
     if (this.#checkpoint !== undefined) checkResumable(this.#reducers);
   }
 
+  /** Numbers after the last batch. */
   get totals(): Totals {
     return this.#parts().state.totals;
   }
@@ -91,8 +92,9 @@ export class ReducingRun {
       memory: this.#memory,
       provenance: provenanceOf(this.#view, totals.hash, settings),
     };
-    const values = [...this.#reducers.keys()].map((name) => [name, state.finish(name)]);
-    return { ...summary, ...Object.fromEntries(values) };
+    const values: Record<string, unknown> = {};
+    for (const name of this.#reducers.keys()) values[name] = state.finish(name);
+    return { ...summary, ...values };
   }
 
   #plan(item: FeedItem): PlannedBatch {

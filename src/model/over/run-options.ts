@@ -1,5 +1,5 @@
 /** From options of a run over data to those of each single run. */
-import type { RunOptions } from "../run/run.js";
+import type { RunOptions } from "../run/options.js";
 import type { OverOptions } from "./options.js";
 
 /** The options of each run. */

@@ -1,6 +1,8 @@
 /** Runs one after another: while one batch is reduced here, the next one runs in the engine. */
 
-import { type Run, type RunOptions, runModel } from "../run/run.js";
+import type { RunOptions } from "../run/options.js";
+import type { Run } from "../run/result.js";
+import { runModel } from "../run/run.js";
 import type { ModelView } from "../view.js";
 import type { FeedItem } from "./feed.js";
 

@@ -56,7 +56,7 @@ function defined(options: Settings): Settings {
 
 /** Turns an edit into plain values: tensors by hash, functions by their text, sources by their entries. */
 function plain(value: unknown): unknown {
-  if (value instanceof Tensor) return tensorHash(value);
+  if (value instanceof Tensor) return tensorHash(value as Tensor);
   if (typeof value === "function" || value instanceof RegExp) return String(value);
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value !== "object" || value === null) return value;

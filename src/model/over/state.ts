@@ -1,7 +1,7 @@
 /** The statistics of a run while it runs: one accumulator per reducer and hook point, and the loss. */
 import { FormatError, ShapeError } from "../../core/index.js";
 import type { Tensor } from "../../tensor/index.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import { lossSteps } from "./counted.js";
 import type { FeedItem } from "./feed.js";
 import { HookValues } from "./hook-values.js";
@@ -45,6 +45,7 @@ export class ReduceState {
     );
   }
 
+  /** Numbers after the last batch. */
   get totals(): Totals {
     return this.#totals;
   }

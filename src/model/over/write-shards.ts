@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { InputError, InternalError } from "../../core/index.js";
 import { cleanStaleTemporary, writeSafetensors } from "../../io/index.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import type { ModelView } from "../view.js";
 import { type FeedItem, feed, type OverInputs } from "./feed.js";
 import { openFolder, type ShardDType, type ShardManifest, shardName, writeManifest } from "./manifest.js";

@@ -2,7 +2,8 @@
 import { formatBytes, formatCount, printsItself } from "../../core/index.js";
 import { evalShape, graphCost, reaches } from "../../graph/index.js";
 import type { ModelInput } from "../run/input-types.js";
-import { type PreparedRun, prepareRun, type RunOptions, resultBytes, runSizes } from "../run/run.js";
+import type { RunOptions } from "../run/options.js";
+import { type PreparedRun, prepareRun, resultBytes, runSizes } from "../run/prepare.js";
 import type { ModelView } from "../view.js";
 import { capturePrefix } from "./build.js";
 import { planSteps } from "./plan.js";

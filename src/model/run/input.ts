@@ -84,7 +84,7 @@ function isRow(value: unknown): value is TokenRow {
 
 function idRows(input: TokenRow | readonly TokenRow[] | Tensor): readonly TokenRow[] {
   if (input instanceof Tensor) return tensorRows(input);
-  return isRow(input) ? [input] : (input);
+  return isRow(input) ? [input] : input;
 }
 
 /** The rows of token ids that an input means. */

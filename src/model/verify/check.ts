@@ -28,8 +28,7 @@ export interface VerificationCheck {
 
 /** What a law reports before it is judged. */
 export type Measurement =
-  | Required<Pick<VerificationCheck, "measured" | "value" | "bound">> &
-      Pick<VerificationCheck, "detail" | "perLayer">
+  | (Required<Pick<VerificationCheck, "measured" | "value" | "bound">> & Pick<VerificationCheck, "detail" | "perLayer">)
   | { readonly measured: string; readonly skipped: string };
 
 /** Something that holds for every model that it applies to. */

@@ -69,7 +69,12 @@ export const attentionLaw: Law = {
     const short = tooShort(subject);
     if (short !== undefined) return [{ measured: "attention patterns", skipped: short }];
     const input = [rows[0], rows[1].slice(padding)];
-    const run = await subject.run(input, { capture: at.pattern(layers), logits: "none", padding: "left", checks: false });
+    const run = await subject.run(input, {
+      capture: at.pattern(layers),
+      logits: "none",
+      padding: "left",
+      checks: false,
+    });
     const faults = layers.map((layer) => {
       const seen = { isCausal, window: model.config.windows[layer], starts: [0, padding] };
       return [`layer ${layer}`, faultsOf(run.cache.get("pattern", layer), seen)] as const;
@@ -79,7 +84,12 @@ export const attentionLaw: Law = {
     const note = [outside.name, windowNote(subject)].filter((text) => text !== undefined && text !== "").join("; ");
     return [
       { measured: "pattern rows, largest |sum − 1|", value: sum.value, bound: atMost(sumTolerance), detail: sum.name },
-      { measured: "largest weight that the mask forbids", value: outside.value, bound: atMost(0), ...(note === "" ? {} : { detail: note }) },
+      {
+        measured: "largest weight that the mask forbids",
+        value: outside.value,
+        bound: atMost(0),
+        ...(note === "" ? {} : { detail: note }),
+      },
     ];
   },
 };

@@ -11,7 +11,7 @@ import { createRandom } from "../../core/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { edit } from "../edits/edit.js";
 import type { Edit, EditValue, Selection } from "../edits/types.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import { above, atMost, exactly, type Law, type Measurement } from "./check.js";
 import { countNonFinite, distance, numbers, worst } from "./compare.js";
 import { hookGroups } from "./law-hooks.js";
@@ -66,7 +66,12 @@ function editValue(value: Tensor, size: number, seed: number): EditValue {
 
 /** One head where there are heads, and of a pattern the key at the query itself, which no mask hides. */
 function selection({ axes }: Tensor, row: number, pos: number): Selection {
-  return { row, pos, ...(axes.includes("head") ? { head: 0 } : {}), ...(axes.includes("keyPos") ? { keyPos: pos } : {}) };
+  return {
+    row,
+    pos,
+    ...(axes.includes("head") ? { head: 0 } : {}),
+    ...(axes.includes("keyPos") ? { keyPos: pos } : {}),
+  };
 }
 
 /** A probe for each hook point of a group that can be edited. */
@@ -76,7 +81,12 @@ async function makeProbes(subject: Subject, names: readonly string[]): Promise<r
   const { cache } = await subject.run(subject.rows[0], { capture: editable, logits: "none", checks: false });
   return editable.map((name, row) => {
     const value = cache.get(name);
-    return { name, row, select: selection(value, row, editedPos(subject)), value: editValue(value, sizeOf(value), row) };
+    return {
+      name,
+      row,
+      select: selection(value, row, editedPos(subject)),
+      value: editValue(value, sizeOf(value), row),
+    };
   });
 }
 
@@ -87,13 +97,19 @@ function scaled(value: EditValue, factor: number): EditValue {
 
 /** Runs a group with the edits that `isOn` allows at their size and the others at zero. */
 async function runEdited(subject: Subject, probes: readonly Probe[], isOn: (row: number) => boolean): Promise<Run> {
-  const edits = probes.map(({ name, row, select, value }): Edit => edit.add(name, scaled(value, isOn(row) ? 1 : 0), select));
+  const edits = probes.map(
+    ({ name, row, select, value }): Edit => edit.add(name, scaled(value, isOn(row) ? 1 : 0), select),
+  );
   const batch = probes.map(() => subject.rows[0]);
   return subject.run(batch, { checks: false }, subject.model.with(...edits));
 }
 
 /** Elements of one batch row of logits, split at a position. */
-function rowParts({ logits }: Run, row: number, pos: number): readonly [before: ArrayLike<number>, after: ArrayLike<number>] {
+function rowParts(
+  { logits }: Run,
+  row: number,
+  pos: number,
+): readonly [before: ArrayLike<number>, after: ArrayLike<number>] {
   const [, length = 0, size = 0] = logits.shape;
   const data = numbers(logits);
   const part = (from: number, to: number): ArrayLike<number> =>
@@ -167,7 +183,12 @@ export const editsLaw: Law = {
       : { measured: "largest change before the edited position", skipped: "attention looks both ways" };
     return [
       { measured: "hook points edited", value: effects.length, bound: exactly(expected) },
-      { measured: "smallest effect of an edit on the logits", value: weakest.moved, bound: above(0), detail: dead.length === 0 ? weakest.name : `nothing happens at ${dead.join(", ")}` },
+      {
+        measured: "smallest effect of an edit on the logits",
+        value: weakest.moved,
+        bound: above(0),
+        detail: dead.length === 0 ? weakest.name : `nothing happens at ${dead.join(", ")}`,
+      },
       worstOf("logits that became NaN or infinite", effects, ({ nonFinite }) => nonFinite),
       worstOf("largest change in another row", effects, ({ leaked }) => leaked),
       earlier,

@@ -1,6 +1,6 @@
 /** Every hook point can be read and is what it is declared to be. */
 import { evalShape } from "../../graph/index.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import { atMost, exactly, type Law } from "./check.js";
 import { numbers } from "./compare.js";
 import type { Subject } from "./subject.js";
@@ -59,7 +59,8 @@ export const hooksLaw: Law = {
       wrong.push(...misshapen(subject, run));
       bad.push(...run.cache.entries().flatMap(([name, value]) => (countBad(name, numbers(value)) > 0 ? [name] : [])));
     }
-    const detail = (names: readonly string[]): object => (names.length === 0 ? {} : { detail: names.slice(0, 5).join("; ") });
+    const detail = (names: readonly string[]): object =>
+      names.length === 0 ? {} : { detail: names.slice(0, 5).join("; ") };
     return [
       { measured: "hook points read", value: read, bound: exactly(groups.flat().length) },
       { measured: "hook points not as declared", value: wrong.length, bound: atMost(0), ...detail(wrong) },

@@ -5,7 +5,11 @@ import { lastAxisRows } from "./compare.js";
 import { findKnownAnswers, type KnownAnswers, type RecordedRank } from "./known-answers.js";
 import type { Subject } from "./subject.js";
 
-async function lastLogits(subject: Subject, input: string | readonly number[], prependBos?: boolean): Promise<ArrayLike<number>> {
+async function lastLogits(
+  subject: Subject,
+  input: string | readonly number[],
+  prependBos?: boolean,
+): Promise<ArrayLike<number>> {
   const bos = prependBos === undefined ? {} : { prependBos };
   const { logits } = await subject.run(input, { logits: "last", ...bos });
   return lastAxisRows(logits)[0] ?? [];
@@ -21,7 +25,12 @@ async function measureTop(subject: Subject, { top: recorded }: KnownAnswers): Pr
   const detail = recorded.source;
   return [
     { measured: "recorded top tokens that are not", value: missing, bound: atMost(0), detail },
-    { measured: "recorded logits, largest difference", value: Math.max(...gaps), bound: atMost(recorded.tolerance), detail },
+    {
+      measured: "recorded logits, largest difference",
+      value: Math.max(...gaps),
+      bound: atMost(recorded.tolerance),
+      detail,
+    },
   ];
 }
 
@@ -78,12 +87,19 @@ export const knownLaw: Law = {
     const { model, options } = subject;
     const answers = findKnownAnswers(model.id, model.config);
     if (answers === undefined || model.edits.length > 0)
-      return [{ measured: "public answers", skipped: answers === undefined ? "none are recorded for this model" : "the view has edits" }];
+      return [
+        {
+          measured: "public answers",
+          skipped: answers === undefined ? "none are recorded for this model" : "the view has edits",
+        },
+      ];
     const { tokenizer } = model.view.core;
     const measured = [...(await measureTop(subject, answers))];
-    if (tokenizer === undefined) return [...measured, { measured: "tasks in text", skipped: "the model has no tokenizer" }];
+    if (tokenizer === undefined)
+      return [...measured, { measured: "tasks in text", skipped: "the model has no tokenizer" }];
     for (const rank of answers.ranks) measured.push(await measureRank(subject, tokenizer, rank));
-    if (options.quick === true) return [...measured, { measured: "greater-than", skipped: "quick: it takes 98 prompts" }];
+    if (options.quick === true)
+      return [...measured, { measured: "greater-than", skipped: "quick: it takes 98 prompts" }];
     return [...measured, await measureGreaterThan(subject, tokenizer, answers)];
   },
 };

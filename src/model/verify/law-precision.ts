@@ -1,7 +1,7 @@
 /** How much of the model is lost to float32. */
 import type { Tensor } from "../../tensor/index.js";
 import { at } from "../hooks/index.js";
-import type { Run } from "../run/run.js";
+import type { Run } from "../run/result.js";
 import { atMost, type Law } from "./check.js";
 import { divergence, lastAxisRows, logSoftmax, tensorDistance, worst } from "./compare.js";
 import type { Subject } from "./subject.js";
@@ -46,11 +46,26 @@ export const precisionLaw: Law = {
     const mean = worst(byLayer.map(([name, gap]) => [name, gap.mean]));
     const logits = tensorDistance(single.logits, double.logits);
     return [
-      { measured: "float32 stream, largest error of a layer", value: stream.value, bound: atMost(tolerance), detail: stream.name, perLayer },
-      { measured: "float32 stream, largest mean error", value: mean.value, bound: atMost(tolerance), detail: mean.name },
+      {
+        measured: "float32 stream, largest error of a layer",
+        value: stream.value,
+        bound: atMost(tolerance),
+        detail: stream.name,
+        perLayer,
+      },
+      {
+        measured: "float32 stream, largest mean error",
+        value: mean.value,
+        bound: atMost(tolerance),
+        detail: mean.name,
+      },
       { measured: "float32 logits, largest error", value: logits.relative, bound: atMost(tolerance) },
       { measured: "float32 logits, mean error", value: logits.mean, bound: atMost(tolerance) },
-      { measured: "KL(float64 ‖ float32), nats", value: largestKl(single.logits, double.logits), bound: atMost(klTolerance) },
+      {
+        measured: "KL(float64 ‖ float32), nats",
+        value: largestKl(single.logits, double.logits),
+        bound: atMost(klTolerance),
+      },
     ];
   },
 };

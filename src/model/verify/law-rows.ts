@@ -48,7 +48,14 @@ export const batchLaw: Law = {
       gaps.push([`row ${row}`, tensorDistance(rowLogits(together.logits, row), rowLogits(alone.logits, 0)).relative]);
     }
     const { name, value } = worst(gaps);
-    return [{ measured: "logits of a row in a batch against alone", value, bound: atMost(orderTolerance), ...(name === "" ? {} : { detail: name }) }];
+    return [
+      {
+        measured: "logits of a row in a batch against alone",
+        value,
+        bound: atMost(orderTolerance),
+        ...(name === "" ? {} : { detail: name }),
+      },
+    ];
   },
 };
 

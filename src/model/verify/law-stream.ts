@@ -54,7 +54,8 @@ async function lensLogits(subject: Subject, stream: Tensor): Promise<Tensor | un
     return (await subject.run(subject.rows[0], { layers: [0] }, lens)).logits;
   } catch (error) {
     // Edits of the view at other layers have no place in a program of one layer.
-    if (subject.model.edits.length > 0 && isLimpidError(error, "HOOK_NOT_FOUND", "UNREACHED_EDIT", "UNSUPPORTED")) return undefined;
+    if (subject.model.edits.length > 0 && isLimpidError(error, "HOOK_NOT_FOUND", "UNREACHED_EDIT", "UNSUPPORTED"))
+      return undefined;
     throw error;
   }
 }

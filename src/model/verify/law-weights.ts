@@ -18,7 +18,8 @@ function countFitting({ model }: Subject): Measurement {
 
 async function countBad(stored: StoredTensor, signal: AbortSignal | undefined): Promise<number> {
   let bad = 0;
-  for await (const piece of streamAsFloat32(stored, signal === undefined ? {} : { signal })) bad += countNonFinite(piece);
+  for await (const piece of streamAsFloat32(stored, signal === undefined ? {} : { signal }))
+    bad += countNonFinite(piece);
   return bad;
 }
 

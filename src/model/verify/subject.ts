@@ -3,7 +3,8 @@ import { createRandom, type LongCallOptions } from "../../core/index.js";
 import { sizeOf } from "../../io/index.js";
 import type { Model } from "../model.js";
 import type { ModelInput } from "../run/input-types.js";
-import type { Run, RunOptions } from "../run/run.js";
+import type { RunOptions } from "../run/options.js";
+import type { Run } from "../run/result.js";
 import { expectedWeights } from "../weights/expected.js";
 
 /** How thorough a verification is. */
@@ -76,6 +77,11 @@ function sampleRows(model: Model, length: number): Pick<Subject, "rows" | "input
   return { rows: [randomRow(model, length, 1), randomRow(model, length, 2)], inputs: "random tokens" };
 }
 
+/** A run of an edited view must ask for something that its edits can reach: one row of logits will do. */
+function withReach(view: Model, options: RunOptions): RunOptions {
+  return view.edits.length > 0 && options.logits === "none" ? { ...options, logits: "last" } : options;
+}
+
 /** Chooses inputs and coverage for a model. */
 export function makeSubject(model: Model, options: VerifyOptions): Subject {
   const nParameters = countParameters(model);
@@ -90,7 +96,7 @@ export function makeSubject(model: Model, options: VerifyOptions): Subject {
     ...sampleRows(model, length),
     nParameters,
     isCausal: attentionDirection === "causal",
-    run: (input, runOptions = {}, view = model) => view.run(input, { ...runOptions, ...long }),
+    run: (input, runOptions = {}, view = model) => view.run(input, { ...withReach(view, runOptions), ...long }),
   };
 }
 

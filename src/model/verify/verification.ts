@@ -38,7 +38,9 @@ function row({ law, measured, value, bound: limit, status }: VerificationCheck):
   return [law, measured, value === undefined ? "" : number(value), limit === undefined ? "" : bound(limit), status];
 }
 
-const columns = ["law", "what was measured", "value", "bound", "result"].map((name) => ({ name, kind: "text" }) as const);
+const columns = ["law", "what was measured", "value", "bound", "result"].map(
+  (name) => ({ name, kind: "text" }) as const,
+);
 
 /** What was measured about a model, and whether every bound held. */
 export class Verification {

@@ -1,7 +1,7 @@
 /** Runs every law on a model. */
 import { isLimpidError, throwIfAborted } from "../../core/index.js";
 import type { Model } from "../model.js";
-import { type Law, judge, type VerificationCheck } from "./check.js";
+import { judge, type Law, type VerificationCheck } from "./check.js";
 import { attentionLaw } from "./law-attention.js";
 import { editsLaw } from "./law-edits.js";
 import { generationLaw } from "./law-generation.js";

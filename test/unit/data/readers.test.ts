@@ -356,7 +356,7 @@ describe("reading that cannot be", () => {
       "a list without ids",
       () => data.tokens(write("noids.jsonl", '{"ids":[1]}\n')).toArray(),
       "FORMAT",
-      "noids.jsonl: line 1: got the undefined undefined; expected a list of token ids. Name the field",
+      "noids.jsonl: line 1: got nothing; expected a list of token ids. Name the field",
     ],
   ])("names %s", async (_what, work, code, message) => {
     expect((await refusal(work, code)).message).toContain(message);

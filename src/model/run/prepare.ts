@@ -1,0 +1,123 @@
+/** Everything that is decided before a run computes: batch, request, graph, sizes. */
+import { InputError } from "../../core/index.js";
+import type { GraphDType } from "../../graph/index.js";
+import { type BatchLayout, selectedSlots } from "../edits/positions.js";
+import type { BuiltGraph } from "../plan/build.js";
+import type { GraphRequest } from "../plan/request.js";
+import {
+  checkEntry,
+  describeHookPoints,
+  emptyRequest,
+  passedNames,
+  resolveCaptures,
+  resolveEdits,
+  runLayers,
+} from "../plan/resolve.js";
+import type { HookPoints, ModelView } from "../view.js";
+import { type Batch, prepareInput } from "./input.js";
+import type { ModelInput } from "./input-types.js";
+import { batchLayout } from "./layout.js";
+import type { LogitSelection, RunOptions } from "./options.js";
+
+/** A run before it runs: everything decided, nothing computed. */
+export interface PreparedRun {
+  readonly view: ModelView;
+  readonly batch: Batch;
+  readonly layout: BatchLayout;
+  readonly request: GraphRequest;
+  readonly built: BuiltGraph;
+  readonly points: HookPoints;
+  readonly logitSlots?: Int32Array;
+  /** Whether the caller asked for logits; a loss computes them too. */
+  readonly wantsLogits: boolean;
+}
+
+function selectLogitSlots(selection: LogitSelection, layout: BatchLayout): Int32Array | undefined {
+  if (selection === "all" || selection === "none") return undefined;
+  const rows = Array.from({ length: layout.batch }, (_, row) =>
+    selectedSlots(selection, layout, row, "model.run: logits"),
+  );
+  const counts = new Set(rows.map((row) => row.length));
+  if (counts.size === 1 && !counts.has(0)) return Int32Array.from(rows.flat());
+  throw new InputError({
+    where: "model.run: logits",
+    got: `positions that mean ${[...counts].join(" or ")} slots per row`,
+    expected: "the same number of slots, at least one, in every row",
+    fix: 'Ask for "last", "all", or positions that every row has.',
+  });
+}
+
+function logitMode(selection: LogitSelection, options: RunOptions): GraphRequest["logits"] {
+  if (options.stopAtLayer !== undefined || selection === "none") return options.loss === true ? "all" : "none";
+  return selection === "all" || options.loss === true ? "all" : "slots";
+}
+
+function checkLoss(options: RunOptions, batch: Batch): void {
+  if (options.loss !== true) return;
+  const reason =
+    options.stopAtLayer !== undefined
+      ? "a run that stops before the logits"
+      : batch.entry !== "tokens"
+        ? "a run without tokens"
+        : batch.pos < 2
+          ? "a prompt of one token"
+          : undefined;
+  if (reason === undefined) return;
+  throw new InputError({
+    where: "model.run: loss",
+    got: reason,
+    expected: "tokens to predict",
+    fix: "Leave loss out, or give at least two tokens and run to the end.",
+  });
+}
+
+/** Checks input and options and builds the graph; nothing is computed yet. */
+export function prepareRun(view: ModelView, input: ModelInput, options: RunOptions): PreparedRun {
+  const { core } = view;
+  const batch = prepareInput(core, input, options);
+  checkEntry(batch.entry, options);
+  checkLoss(options, batch);
+  const layers = runLayers(view, options);
+  const points = describeHookPoints({ ...view, layers });
+  const logits = logitMode(options.logits ?? "all", options);
+  const names = passedNames(points, layers, batch.entry, options.stopAtLayer === undefined);
+  const layout = batchLayout(batch);
+  const logitSlots = logits === "slots" ? selectLogitSlots(options.logits ?? "all", layout) : undefined;
+  const request: GraphRequest = {
+    ...emptyRequest(view),
+    captures: resolveCaptures(options.capture, names),
+    edits: resolveEdits(view.edits, names),
+    logits,
+    loss: options.loss ?? false,
+    layers,
+    entry: batch.entry,
+    isPadded: batch.mask !== undefined,
+    stream: options.stopAtLayer !== undefined,
+    checks: options.checks ?? true,
+  };
+  const built = core.graphs.get(request);
+  const wantsLogits = options.stopAtLayer === undefined && options.logits !== "none";
+  const slots = logitSlots === undefined ? {} : { logitSlots };
+  return { view, batch, layout, request, built, points, wantsLogits, ...slots };
+}
+
+/** Numbers for the symbolic sizes of a batch. */
+export function runSizes({ batch, pos, past }: BatchLayout, logitSlots?: Int32Array): Record<string, number> {
+  return {
+    batch,
+    pos,
+    past,
+    "past+pos": past + pos,
+    count: logitSlots === undefined ? pos : logitSlots.length / batch,
+  };
+}
+
+/** Bytes that the results of a run take. */
+export function resultBytes(run: PreparedRun): number {
+  const sizes = runSizes(run.layout, run.logitSlots);
+  const bytes = (dtype: GraphDType): number => (dtype === "float64" || dtype === "int64" ? 8 : 4);
+  return run.built.graph.outputs.reduce((sum, { value }) => {
+    const count = value.shape.reduce<number>((n, dim) => n * (typeof dim === "number" ? dim : (sizes[dim] ?? 1)), 1);
+    return sum + count * bytes(value.dtype);
+  }, 0);
+}
