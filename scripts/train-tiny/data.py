@@ -5,8 +5,7 @@ A batch mixes two kinds of sequence, both as long as the context:
 - repeats: a block of ids, repeated to the end, so that attention heads learn to copy from an earlier occurrence
   (induction). The ids are uniformly random, or as frequent as in the text, or a stretch of text, one time in three
   each. The first block carries no loss.
-Repeats are 18 % of sequences at first, 75 % for a while in the middle, when the model can read, so that copying
-forms, then 12 %: about a quarter in all, of which a third is uniformly random.
+Repeats are 15 % of sequences, but half of them for a while in the middle, when the model can read: copying forms then.
 Half of all sequences have <|endoftext|> put in front, so that the model works with it and without it.
 """
 
@@ -69,7 +68,7 @@ def repeated(rng, text, length, vocab_size, period):
 
 def repeat_share(progress):
     """Returns the share of repeats at this point of training (0 to 1)."""
-    return 0.50 if 0.42 <= progress < 0.68 else 0.15
+    return 0.50 if 0.42 <= progress < 0.60 else 0.15
 
 
 def batch(rng, text, size, context, end_of_text, share):

@@ -33,7 +33,7 @@ enough to have something inside. It writes grammatical-looking nonsense; it know
 | parameters | {parameters:,} ({size_mb:.1f} MB as float16) |
 | tokenizer | byte-level BPE, {vocab_size} tokens, GPT-2's pre-tokeniser; `{end_of_text}` is BOS, EOS and separator |
 | data | State of the Union addresses 1790-2021 and Moby Dick, {train_mb:.1f} MB of public-domain English |
-| training | {steps} steps of 8 x 256 tokens, Muon and AdamW, cosine; 15 % of sequences are repeated random tokens |
+| training | {steps} steps of 8 x 256 tokens, Muon and AdamW, cosine; a fifth of sequences are a repeated block of random tokens or text |
 | licence | weights and tokenizer MIT; the text is in the public domain |
 
 Typographic quotes and dashes were made ASCII. Half of the training sequences begin with `{end_of_text}`, so the

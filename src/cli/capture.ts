@@ -52,7 +52,12 @@ async function isFolder(path: string): Promise<boolean> {
 async function checkTarget(path: string): Promise<string> {
   const target = resolve(path);
   if (await isFolder(target))
-    throw new InputError({ where: "--out", got: `the folder ${path}`, expected: "a file name", fix: "Add a name ending in .safetensors." });
+    throw new InputError({
+      where: "--out",
+      got: `the folder ${path}`,
+      expected: "a file name",
+      fix: "Add a name ending in .safetensors.",
+    });
   if (await isFolder(dirname(target))) return target;
   throw new InputError({
     where: "--out",
@@ -73,15 +78,25 @@ function runOptions({ prependBos, padding }: CaptureArguments): InputOptions {
   return { ...(prependBos === undefined ? {} : { prependBos }), ...(padding === undefined ? {} : { padding }) };
 }
 
-function report(context: CliContext, run: Run, out: string, tensors: ReadonlyMap<string, Tensor>, asJson: boolean): void {
+function report(
+  context: CliContext,
+  run: Run,
+  tensors: ReadonlyMap<string, Tensor>,
+  { out, json }: CaptureArguments,
+): void {
   const bytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
   const { batch, pos, maskedSlots, bos } = run.receipt;
-  if (asJson) {
-    const shapes = Object.fromEntries([...tensors].map(([name, { shape, axes, dtype }]) => [name, { dtype, shape, axes }]));
-    return context.printJson({ file: out, bytes, receipt: run.receipt, tensors: shapes });
+  if (json === true) {
+    const shapes = Object.fromEntries(
+      [...tensors].map(([name, { shape, axes, dtype }]) => [name, { dtype, shape, axes }]),
+    );
+    context.printJson({ file: out, bytes, receipt: run.receipt, tensors: shapes });
+    return;
   }
   const masked = maskedSlots === 0 ? "" : `, ${maskedSlots} slots of padding left out`;
-  context.print(`${out}: ${run.receipt.captured.length} hook points of ${batch} × ${pos} tokens (BOS: ${bos}${masked}), ${formatBytes(bytes)}`);
+  context.print(
+    `${out}: ${run.receipt.captured.length} hook points of ${batch} × ${pos} tokens (BOS: ${bos}${masked}), ${formatBytes(bytes)}`,
+  );
 }
 
 async function captureCommand(
@@ -102,12 +117,14 @@ async function captureCommand(
   const tensors = collect(run, options.logits);
   const metadata = { "limpid.receipt": JSON.stringify(run.receipt) };
   await writeSafetensors(what.target, tensors, { metadata, signal, onProgress });
-  report(context, run, options.out, tensors, options.json === true);
+  report(context, run, tensors, options);
 }
 
 /** Adds `limpid capture`. */
 export function addCapture(program: Command, context: CliContext): void {
-  const command = addModelOptions(addTokenOptions(program.command("capture <model>").option("--prompt <text>", "text to run")))
+  const command = addModelOptions(
+    addTokenOptions(program.command("capture <model>").option("--prompt <text>", "text to run")),
+  )
     .description("Write activations of one run to a safetensors file: hook points under their names, tokens, logits.")
     .requiredOption("--hooks <globs>", "which hook points, separated by commas; '*' is every one")
     .requiredOption("--out <file>", "the safetensors file; it appears only when complete")
@@ -122,6 +139,8 @@ export function addCapture(program: Command, context: CliContext): void {
     const hooks = parseHooks(command, options.hooks);
     const input = await readInput(command, options, "--prompt");
     const target = await checkTarget(options.out);
-    await withModel(context, source, options, (model) => captureCommand(context, model, { input, hooks, target }, options));
+    await withModel(context, source, options, (model) =>
+      captureCommand(context, model, { input, hooks, target }, options),
+    );
   });
 }

@@ -35,13 +35,19 @@ function generateOptions(context: CliContext, options: GenerateArguments): Gener
   return { maxNewTokens, signal: context.signal, ...given({ temperature, topK, topP, seed, stop, prependBos }) };
 }
 
-async function generateCommand(context: CliContext, model: Model, input: ModelInput, options: GenerateArguments): Promise<void> {
+async function generateCommand(
+  context: CliContext,
+  model: Model,
+  input: ModelInput,
+  options: GenerateArguments,
+): Promise<void> {
   const chosen = generateOptions(context, options);
   const hasText = model.view.core.tokenizer !== undefined;
   if (options.json === true || !hasText) {
     const { texts, newTokens, tokens, stopReasons } = await model.generate(input, chosen);
-    if (options.json === true) return context.printJson({ model: model.id, texts, newTokens, tokens, stopReasons });
-    return context.print(newTokens.map((row) => row.join(",")).join("\n"));
+    if (options.json === true) context.printJson({ model: model.id, texts, newTokens, tokens, stopReasons });
+    else context.print(newTokens.map((row) => row.join(",")).join("\n"));
+    return;
   }
   for await (const { texts } of model.generateStream(input, chosen)) context.io.stdout.write(texts[0] ?? "");
   context.print("");

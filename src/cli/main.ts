@@ -51,7 +51,7 @@ function processIo(): CliIo {
 }
 
 /** Follows the caller's signal and Ctrl-C; a second Ctrl-C ends the process at once, as if nobody listened. */
-function stopper(outer: AbortSignal | undefined): { readonly signal: AbortSignal; dispose(): void } {
+function stopper(outer: AbortSignal | undefined): { readonly signal: AbortSignal; readonly dispose: () => void } {
   const controller = new AbortController();
   const stop = (): void => controller.abort(new Error("interrupted"));
   process.once("SIGINT", stop);

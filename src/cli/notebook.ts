@@ -100,7 +100,10 @@ function describeJupyter(program: JupyterProgram | undefined): string {
 /** Prints what was found; exit code 1 when something that is needed is missing. */
 function reportFindings(context: CliContext, found: Findings, asJson: boolean): void {
   if (found.jupyter === undefined || found.tslab === undefined) context.setExitCode(1);
-  if (asJson) return context.printJson(found);
+  if (asJson) {
+    context.printJson(found);
+    return;
+  }
   const { folder, kernels, kernel, tslab, jupyter, isImportable } = found;
   context.print(
     keyValues([
@@ -149,7 +152,12 @@ function jupyterEnvironment(env: CliContext["io"]["env"], kernels: string): Reco
 }
 
 /** Runs Jupyter until it ends; Ctrl-C reaches it directly, and it asks before it stops. */
-async function open(context: CliContext, found: Findings, program: JupyterProgram, options: NotebookOptions): Promise<number> {
+async function open(
+  context: CliContext,
+  found: Findings,
+  program: JupyterProgram,
+  options: NotebookOptions,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn(program.command, jupyterArguments(program, options), {
       cwd: found.folder,
@@ -170,11 +178,15 @@ async function open(context: CliContext, found: Findings, program: JupyterProgra
 async function notebookCommand(context: CliContext, path: string, options: NotebookOptions): Promise<void> {
   const folder = checkFolder(path);
   const found = await inspect(context, folder);
-  if (options.check === true) return reportFindings(context, found, options.json === true);
+  if (options.check === true) {
+    reportFindings(context, found, options.json === true);
+    return;
+  }
   if (found.tslab === undefined) throw kernelMissing();
   if (found.jupyter === undefined) {
     context.io.stderr.write(`limpid: ${installAdvice}\n`);
-    return context.setExitCode(1);
+    context.setExitCode(1);
+    return;
   }
   if (!found.isImportable) context.io.stderr.write(`limpid: ${importAdvice(folder)}\n`);
   context.io.stderr.write(`limpid: ${describeJupyter(found.jupyter)}; kernel "${found.kernel}"; folder ${folder}\n`);

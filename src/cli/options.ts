@@ -26,11 +26,11 @@ export function integer(least: number): (text: string) => number {
 }
 
 /** Reads a number in a range. */
-export function decimal(least: number, most = Number.POSITIVE_INFINITY): (text: string) => number {
+export function decimal(least: number, most?: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() !== "" && value >= least && value <= most) return value;
-    const range = most === Number.POSITIVE_INFINITY ? `of ${least} or more` : `from ${least} to ${most}`;
+    if (text.trim() !== "" && value >= least && value <= (most ?? Number.POSITIVE_INFINITY)) return value;
+    const range = most === undefined ? `of ${least} or more` : `from ${least} to ${most}`;
     throw new InvalidArgumentError(`Expected a number ${range}.`);
   };
 }

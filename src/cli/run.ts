@@ -47,8 +47,7 @@ function topTokens(model: Model, run: Run, count: number): readonly Candidate[] 
   const logits = run.logits.at({ batch: 0, pos: -1 });
   const probabilities = logits.cast("float64").softmax("dVocabOut");
   const { values, indices } = logits.topk(Math.min(count, logits.sizeOf("dVocabOut")), "dVocabOut");
-  return Array.from(indices.data, (index, i) => {
-    const id = Number(index);
+  return Array.from(indices.data, (id, i) => {
     return {
       id,
       ...(model.config.dVocabOut === model.config.dVocab ? pieceOf(model, id) : {}),
@@ -87,8 +86,14 @@ function printText(context: CliContext, top: readonly Candidate[], prompt: reado
   ]);
   const losses = prompt.flatMap(({ loss }) => loss ?? []);
   const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
-  const title = losses.length === 0 ? "prompt" : `prompt: mean loss ${mean.toFixed(4)} nats over ${losses.length} tokens`;
-  const head = [{ name: "pos", kind: "text" } as const, ...textColumn, idColumn, { name: "loss", kind: "text" } as const];
+  const title =
+    losses.length === 0 ? "prompt" : `prompt: mean loss ${mean.toFixed(4)} nats over ${losses.length} tokens`;
+  const head = [
+    { name: "pos", kind: "text" } as const,
+    ...textColumn,
+    idColumn,
+    { name: "loss", kind: "text" } as const,
+  ];
   context.print(`\n${table(head, rows, { title }).toText()}`);
 }
 
@@ -102,7 +107,12 @@ function checkOneRow(run: Run): void {
   });
 }
 
-async function runCommand(context: CliContext, model: Model, input: Parameters<Model["run"]>[0], options: RunArguments): Promise<void> {
+async function runCommand(
+  context: CliContext,
+  model: Model,
+  input: Parameters<Model["run"]>[0],
+  options: RunArguments,
+): Promise<void> {
   const { prependBos, top } = options;
   const bos = prependBos === undefined ? {} : { prependBos };
   const hasLoss = model.config.dVocab === model.config.dVocabOut && (model.toTokens(input, bos).shape[1] ?? 0) > 1;
@@ -110,9 +120,19 @@ async function runCommand(context: CliContext, model: Model, input: Parameters<M
   checkOneRow(run);
   const best = topTokens(model, run, top);
   const prompt = promptTokens(model, run, hasLoss);
-  if (options.json !== true) return printText(context, best, prompt);
+  if (options.json !== true) {
+    printText(context, best, prompt);
+    return;
+  }
   const { bos: policy, identity } = run.receipt;
-  context.printJson({ model: model.id, identity, bos: policy, ...(hasLoss ? { loss: run.loss } : {}), top: best, prompt });
+  context.printJson({
+    model: model.id,
+    identity,
+    bos: policy,
+    ...(hasLoss ? { loss: run.loss } : {}),
+    top: best,
+    prompt,
+  });
 }
 
 /** Adds `limpid run`. */

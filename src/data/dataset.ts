@@ -96,7 +96,7 @@ export class Dataset<T> implements AsyncIterable<T> {
   /**
    * Returns the documents in an order that the seed fixes.
    *
-   * A file is indexed by byte offsets once (20 bytes a document); its texts stay on the disk.
+   * A file is indexed by byte offsets once (24 bytes a document); its texts stay on the disk.
    */
   shuffle(seed: number): Dataset<T> {
     checkSeed(seed, "dataset.shuffle");

@@ -1,7 +1,6 @@
 /** The model runtime: architectures, hook points, edits, runs. */
 export { ActivationCache } from "./cache/activation-cache.js";
 export { logitBias, tokensToResidualDirections } from "./cache/directions.js";
-export type { ViewHolder } from "./cache/origin.js";
 export type * from "./cache/types.js";
 export type {
   CheckpointDescription,
@@ -39,6 +38,13 @@ export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { LogitSelection, RunOptions } from "./run/options.js";
 export type { Receipt } from "./run/receipt.js";
+export {
+  type AnswerTest,
+  type AnswerToken,
+  type NextToken,
+  PromptTest,
+  type TestPromptOptions,
+} from "./run/test-prompt.js";
 export { Run } from "./run/result.js";
 export {
   type Bound,

@@ -33,6 +33,7 @@ import type { InputOptions, ModelInput } from "./run/input-types.js";
 import type { RunOptions } from "./run/options.js";
 import type { Run } from "./run/result.js";
 import { runModel } from "./run/run.js";
+import { type PromptTest, type TestPromptOptions, testPrompt } from "./run/test-prompt.js";
 import type { Tokenizer } from "./tokenizer/index.js";
 import type { ModelView } from "./view.js";
 import { Weights } from "./weights/weights.js";
@@ -134,6 +135,15 @@ export class Model {
     return runModel(this.view, input, options);
   }
 
+  /** Tells where the tokens of expected answers rank after a prompt. TransformerLens's `test_prompt`, as a result. */
+  testPrompt(
+    prompt: string,
+    answers: string | readonly string[],
+    options: TestPromptOptions = {},
+  ): Promise<PromptTest> {
+    return testPrompt(this.view, prompt, answers, options);
+  }
+
   /** Plans a run before any compute: bytes, FLOPs, segments, what each edit reaches. */
   explain(input: ModelInput, options: RunOptions = {}): Explanation {
     return explainRun(this.view, input, options);
@@ -175,8 +185,11 @@ export class Model {
    * @param inputs - A dataset (one document per row), its batches, or any iterable of model inputs.
    */
   over<R extends ReduceOption>(inputs: OverInputs, options: ReduceOptions<R>): Promise<OverResult<R>>;
+  /** Writes activations to shards on disk. */
   over(inputs: OverInputs, options: WriteOptions): Promise<ActivationShards>;
+  /** Computes the loss alone. */
   over(inputs: OverInputs, options: OverOptions & { readonly loss: true }): Promise<OverSummary>;
+  /** Streams data through the model. */
   over(inputs: OverInputs, options: OverOptions): Promise<unknown> {
     // The overloads above are those of `overModel`, which tells the kinds apart at run time.
     return overModel(this.view, inputs, options as ReduceOptions<ReduceOption>);

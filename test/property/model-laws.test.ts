@@ -1,7 +1,7 @@
 /** The metamorphic laws of the model runtime, over every architecture. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { edit, type Model } from "../../src/model/index.js";
+import { edit, type Model, type Run } from "../../src/model/index.js";
 import type { Tensor } from "../../src/tensor/index.js";
 import { expectClose } from "../helpers/close.js";
 import { architectureNames } from "../helpers/fixtures.js";
@@ -34,7 +34,7 @@ describe.each(architectureNames)("%s", (name) => {
     const longest = 7;
     await fc.assert(
       fc.asyncProperty(unequalRows(subject.config, longest), async (rows) => {
-        const alone = [];
+        const alone: Run[] = [];
         for (const row of rows) alone.push(await subject.run(row, { capture: "*" }));
         for (const padding of ["left", "right"] as const) {
           const padded = await subject.run(rows, { padding, capture: "*" });

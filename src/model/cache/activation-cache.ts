@@ -2,13 +2,14 @@
 import { formatBytes, HookNotFoundError, nearestNames, printsItself } from "../../core/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import { type AxesOf, type BlockPoint, getActName, type HookRef, type OuterPoint } from "../hooks/index.js";
+import type { Model } from "../model.js";
 import { type CacheContext, cacheContext } from "./context.js";
 import { accumulatedBias, fullDecomposition } from "./full.js";
 import { headKind, headResults } from "./heads.js";
 import { applyNorm } from "./layer-norm.js";
 import { logitAttrs } from "./logit-attrs.js";
 import { neuronKind, neuronResults } from "./neurons.js";
-import { attachModel, type CacheOrigin, type ViewHolder } from "./origin.js";
+import { attachModel, type CacheOrigin } from "./origin.js";
 import { stackParts } from "./part-stack.js";
 import { accumulatedResid, decomposeResid } from "./resid.js";
 import { loadCache, saveCache } from "./save.js";
@@ -32,7 +33,10 @@ import type {
 type FloatType = "float32" | "float64";
 
 /** Literal names of stream hook points, typed. */
-type StreamName = `blocks.${number}.hook_${"resid_pre" | "resid_mid" | "resid_post" | "attn_out" | "mlp_out"}` | "hook_embed" | "hook_pos_embed";
+type StreamName =
+  | `blocks.${number}.hook_${"resid_pre" | "resid_mid" | "resid_post" | "attn_out" | "mlp_out"}`
+  | "hook_embed"
+  | "hook_pos_embed";
 type PatternName = `blocks.${number}.attn.hook_${"pattern" | "attn_scores"}`;
 type HeadName = `blocks.${number}.attn.hook_${"q" | "k" | "v" | "z" | "rot_q" | "rot_k"}`;
 type NeuronName = `blocks.${number}.mlp.hook_${"pre" | "post" | "pre_linear"}`;
@@ -66,7 +70,7 @@ export class ActivationCache {
    * @param model - The model that made it; needed by methods that use weights, and may be given later to `withModel`.
    * @throws FormatError when the file is no cache; InputError when the model has other weights.
    */
-  static async load(path: string, model?: ViewHolder): Promise<ActivationCache> {
+  static async load(path: string, model?: Model): Promise<ActivationCache> {
     const { tensors, origin } = await loadCache(path);
     const cache = new ActivationCache(tensors, origin);
     return model === undefined ? cache : cache.withModel(model);
@@ -82,7 +86,7 @@ export class ActivationCache {
    *
    * @throws InputError when the model has other weights than those that made the cache.
    */
-  withModel(model: ViewHolder): ActivationCache {
+  withModel(model: Model): ActivationCache {
     return new ActivationCache(this.#tensors, attachModel(this.#origin, model));
   }
 
@@ -112,7 +116,10 @@ export class ActivationCache {
     throw new HookNotFoundError({
       where: "cache.get",
       got: `"${full}", which this run did not capture`,
-      expected: near.length === 0 ? "a captured hook point (nothing was captured)" : `a captured hook point; nearest: ${near.join(", ")}`,
+      expected:
+        near.length === 0
+          ? "a captured hook point (nothing was captured)"
+          : `a captured hook point; nearest: ${near.join(", ")}`,
       fix: `Add "${full}" to capture.`,
     });
   }
@@ -149,7 +156,10 @@ export class ActivationCache {
 
   /** Returns the cache of one row, without `batch` axes. TransformerLens's `remove_batch_dim` for any row. */
   batch(row = 0): ActivationCache {
-    const { tensors, origin } = batchRow({ tensors: this.#tensors, ...(this.#origin === undefined ? {} : { origin: this.#origin }) }, row);
+    const { tensors, origin } = batchRow(
+      { tensors: this.#tensors, ...(this.#origin === undefined ? {} : { origin: this.#origin }) },
+      row,
+    );
     return new ActivationCache(tensors, origin);
   }
 
@@ -159,10 +169,17 @@ export class ActivationCache {
    * @param name - A short name such as `"pattern"` or `"resid_post"`.
    * @param layers - Layers in the order wanted; every layer of the run when absent.
    */
-  stackActivation<P extends BlockPoint>(name: P, layers?: readonly number[]): Tensor<FloatType, readonly ["layer", ...AxesOf<P>]>;
+  stackActivation<P extends BlockPoint>(
+    name: P,
+    layers?: readonly number[],
+  ): Tensor<FloatType, readonly ["layer", ...AxesOf<P>]>;
   stackActivation(name: string, layers?: readonly number[]): Tensor;
   stackActivation(name: string, layers?: readonly number[]): Tensor {
-    return stackLayers({ tensors: this.#tensors, ...(this.#origin === undefined ? {} : { origin: this.#origin }) }, name, layers);
+    return stackLayers(
+      { tensors: this.#tensors, ...(this.#origin === undefined ? {} : { origin: this.#origin }) },
+      name,
+      layers,
+    );
   }
 
   /**

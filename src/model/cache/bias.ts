@@ -18,7 +18,11 @@ async function outputBias({ view }: CacheContext, { step, write }: StepWrite): P
  * Returns the sum of what the writes add besides their heads or neurons: `[dModel]`, with position axes in front where
  * norms behind the sublayers scale it.
  */
-export async function sumOfBiases(ctx: CacheContext, writes: readonly StepWrite[], selection: ScaleSelection): Promise<Tensor> {
+export async function sumOfBiases(
+  ctx: CacheContext,
+  writes: readonly StepWrite[],
+  selection: ScaleSelection,
+): Promise<Tensor> {
   const { dModel } = ctx.view.core.config;
   const zero = ctx.origin.precision === "float64" ? new Float64Array(dModel) : new Float32Array(dModel);
   let sum: Tensor = Tensor.of(zero, [dModel], ["dModel"]);

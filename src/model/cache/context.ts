@@ -15,7 +15,11 @@ export interface CacheContext {
 }
 
 /** Returns the context of a call; refuses a cache that does not know its model. */
-export function cacheContext(where: string, tensors: ReadonlyMap<string, Tensor>, origin: CacheOrigin | undefined): CacheContext {
+export function cacheContext(
+  where: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  origin: CacheOrigin | undefined,
+): CacheContext {
   if (origin?.view !== undefined) return { where, tensors, origin, view: origin.view };
   throw new InputError({
     where,
@@ -65,7 +69,9 @@ export function need(ctx: CacheContext, names: readonly string[]): (name: string
       where: ctx.where,
       got: `a cache without ${missing.join(", ")}`,
       expected: "a run that captured them",
-      fix: `Run with capture: [${captureSpecs(missing).map((spec) => JSON.stringify(spec)).join(", ")}] in addition.`,
+      fix: `Run with capture: [${captureSpecs(missing)
+        .map((spec) => JSON.stringify(spec))
+        .join(", ")}] in addition.`,
     });
   }
   return (name) => {
@@ -85,7 +91,14 @@ export interface EditLimit {
 
 /** Refuses a cache whose run was edited where the answer would silently be wrong. */
 export function refuseEdits(ctx: CacheContext, { hooks, law, fix }: EditLimit): void {
-  const found = ctx.origin.edits.flatMap((edit) => edit.hooks.filter((hook) => hooks.includes(hook)).map((hook) => `edit.${edit.name} at ${hook}`));
+  const found = ctx.origin.edits.flatMap((edit) =>
+    edit.hooks.filter((hook) => hooks.includes(hook)).map((hook) => `edit.${edit.name} at ${hook}`),
+  );
   if (found.length === 0) return;
-  throw new UnsupportedError({ where: ctx.where, got: `a run with ${found.join(", ")}`, expected: `a run in which ${law}`, fix });
+  throw new UnsupportedError({
+    where: ctx.where,
+    got: `a run with ${found.join(", ")}`,
+    expected: `a run in which ${law}`,
+    fix,
+  });
 }

@@ -8,9 +8,9 @@
 import { InputError, TokenError } from "../../core/index.js";
 import { GraphBuilder, Ops, type Value } from "../../graph/index.js";
 import { type DType, Tensor } from "../../tensor/index.js";
+import type { Model } from "../model.js";
 import type { ModelView } from "../view.js";
 import { mappedWeight } from "../weights/store.js";
-import type { ViewHolder } from "./origin.js";
 import { floatsOf } from "./products.js";
 import { centre } from "./tail.js";
 import type { LogitBias, TokenSelection } from "./types.js";
@@ -19,21 +19,36 @@ import { normBias, normGain, storedVector, storedWeight } from "./vectors.js";
 function singleToken(view: ModelView, token: string | number, where: string): number {
   if (typeof token === "number") return token;
   if (view.core.tokenizer !== undefined) return view.core.tokenizer.toSingleToken(token);
-  throw new InputError({ where, got: `the text ${JSON.stringify(token)}, for a model without a tokenizer`, expected: "token ids", fix: "Pass ids." });
+  throw new InputError({
+    where,
+    got: `the text ${JSON.stringify(token)}, for a model without a tokenizer`,
+    expected: "token ids",
+    fix: "Pass ids.",
+  });
 }
 
 function checkIds(view: ModelView, ids: readonly number[], where: string): void {
   const { dVocabOut } = view.core.config;
   const bad = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= dVocabOut);
   if (bad === undefined) return;
-  throw new TokenError({ where, got: `the token id ${bad}`, expected: `whole numbers from 0 to ${dVocabOut - 1}`, fix: "Check the ids against the model's output vocabulary." });
+  throw new TokenError({
+    where,
+    got: `the token id ${bad}`,
+    expected: `whole numbers from 0 to ${dVocabOut - 1}`,
+    fix: "Check the ids against the model's output vocabulary.",
+  });
 }
 
 const integerTypes: readonly DType[] = ["int32", "int64", "uint8"];
 
 function tensorIds(tokens: Tensor, where: string): Tensor {
   if (!integerTypes.includes(tokens.dtype)) {
-    throw new InputError({ where, got: `a tensor of ${tokens.dtype}`, expected: "token ids", fix: 'Cast with cast("int32").' });
+    throw new InputError({
+      where,
+      got: `a tensor of ${tokens.dtype}`,
+      expected: "token ids",
+      fix: 'Cast with cast("int32").',
+    });
   }
   const unnamed: Readonly<Record<string, string>> = { d0: "batch", d1: "pos" };
   return tokens.cast("int32").rename(Object.fromEntries(tokens.axes.map((axis) => [axis, unnamed[axis] ?? axis])));
@@ -41,9 +56,17 @@ function tensorIds(tokens: Tensor, where: string): Tensor {
 
 /** Token ids with axis names: none for one token, `batch` for a list, a tensor's own (`batch`, `pos` if unnamed). */
 export function tokenIds(view: ModelView, tokens: TokenSelection, where: string): Tensor {
-  const list = typeof tokens === "string" || typeof tokens === "number" ? [tokens] : tokens instanceof Tensor ? undefined : Array.from(tokens);
+  const list =
+    typeof tokens === "string" || typeof tokens === "number"
+      ? [tokens]
+      : tokens instanceof Tensor
+        ? undefined
+        : Array.from(tokens);
   const ids = tokens instanceof Tensor ? tensorIds(tokens, where) : undefined;
-  const numbers = ids === undefined ? (list ?? []).map((token) => singleToken(view, token, where)) : Array.from(ids.data as Int32Array);
+  const numbers =
+    ids === undefined
+      ? (list ?? []).map((token) => singleToken(view, token, where))
+      : Array.from(ids.data as Int32Array);
   checkIds(view, numbers, where);
   if (ids !== undefined) return ids;
   const isOne = typeof tokens === "string" || typeof tokens === "number";
@@ -69,11 +92,18 @@ async function readColumns(view: ModelView, ids: readonly number[]): Promise<Col
   const columns = vocabAxis === 0 ? picked : ops.transpose(picked, [1, 0]);
   const isCentred = view.processing.centerUnembed;
   const wide = view.precision === "float64" ? ops.cast(matrix, "float64") : matrix;
-  const graph = ops.builder.build({ columns, ...(isCentred ? { mean: ops.reduceMean(wide, [vocabAxis], false) } : {}) });
+  const graph = ops.builder.build({
+    columns,
+    ...(isCentred ? { mean: ops.reduceMean(wide, [vocabAxis], false) } : {}),
+  });
   const feeds = { ids: { dtype: "int64", shape: [ids.length], data: BigInt64Array.from(ids, BigInt) } } as const;
-  const results = await view.core.engine.run({ segments: [graph], outputs: graph.outputs.map(({ name }) => name) }, feeds);
+  const results = await view.core.engine.run(
+    { segments: [graph], outputs: graph.outputs.map(({ name }) => name) },
+    feeds,
+  );
   const { dModel } = view.core.config;
-  const float = (name: string, shape: readonly number[], axes: readonly string[]): Tensor => (Tensor.of(floatsOf(results[name]), shape, axes) as Tensor).cast(view.precision);
+  const float = (name: string, shape: readonly number[], axes: readonly string[]): Tensor =>
+    (Tensor.of(floatsOf(results[name]), shape, axes) as Tensor).cast(view.precision);
   return {
     columns: float("columns", [ids.length, dModel], ["token", "dModel"]),
     ...(isCentred ? { mean: float("mean", [dModel], ["dModel"]) } : {}),
@@ -81,7 +111,10 @@ async function readColumns(view: ModelView, ids: readonly number[]): Promise<Col
 }
 
 function isLayerNorm({ core }: ModelView): boolean {
-  return core.map.lnFinal !== undefined && (core.config.finalNormalization === "LN" || core.config.finalNormalization === "LNPre");
+  return (
+    core.map.lnFinal !== undefined &&
+    (core.config.finalNormalization === "LN" || core.config.finalNormalization === "LNPre")
+  );
 }
 
 /** The final norm's stored gain and bias, whatever the view folds. */
@@ -106,7 +139,8 @@ export interface TokenReadout {
 
 async function unembedBias(view: ModelView, ids: readonly number[]): Promise<Tensor> {
   const name = view.core.map.unembed.bias;
-  if (name === undefined) return (Tensor.of(new Float32Array(ids.length), [ids.length], ["token"]) as Tensor).cast(view.precision);
+  if (name === undefined)
+    return (Tensor.of(new Float32Array(ids.length), [ids.length], ["token"]) as Tensor).cast(view.precision);
   const whole = await storedVector(view, name, "token");
   const picked = whole.at({ token: ids });
   return view.processing.centerUnembed ? picked.sub(whole.mean("token")) : picked;
@@ -138,7 +172,7 @@ export async function tokenReadout(view: ModelView, ids: Tensor): Promise<TokenR
  * @throws TokenError for an id outside the output vocabulary.
  * @see TransformerLens `tokens_to_residual_directions`
  */
-export async function tokensToResidualDirections(model: ViewHolder, tokens: TokenSelection): Promise<Tensor> {
+export async function tokensToResidualDirections(model: Model, tokens: TokenSelection): Promise<Tensor> {
   const ids = tokenIds(model.view, tokens, "tokensToResidualDirections");
   return (await tokenReadout(model.view, ids)).directions;
 }
@@ -148,7 +182,7 @@ export async function tokensToResidualDirections(model: ViewHolder, tokens: Toke
  *
  * @throws TokenError for an id outside the output vocabulary.
  */
-export async function logitBias(model: ViewHolder, tokens: TokenSelection): Promise<LogitBias> {
+export async function logitBias(model: Model, tokens: TokenSelection): Promise<LogitBias> {
   const ids = tokenIds(model.view, tokens, "logitBias");
   return (await tokenReadout(model.view, ids)).bias;
 }

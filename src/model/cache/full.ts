@@ -39,17 +39,23 @@ function outName({ step, write }: StepWrite): string {
 function neededHooks(ctx: CacheContext, pieces: Pieces): readonly string[] {
   const { attention, mlps, heads, neurons } = pieces;
   const entries = entryNames(ctx).map(({ name }) => name);
-  return [...attention.flatMap(heads.hooks), ...mlps.flatMap((write) => neurons?.hooks(write) ?? [outName(write)]), ...entries];
+  return [
+    ...attention.flatMap(heads.hooks),
+    ...mlps.flatMap((write) => neurons?.hooks(write) ?? [outName(write)]),
+    ...entries,
+  ];
 }
 
 function countEntries(ctx: CacheContext, { attention, mlps, heads, neurons }: Pieces): number {
-  const per = (writes: readonly StepWrite[], kind: PartKind | undefined): number => writes.flatMap((write) => kind?.labels(write) ?? [""]).length;
+  const per = (writes: readonly StepWrite[], kind: PartKind | undefined): number =>
+    writes.flatMap((write) => kind?.labels(write) ?? [""]).length;
   return per(attention, heads) + per(mlps, neurons) + entryNames(ctx).length + 1;
 }
 
 async function addAll(ctx: CacheContext, builder: StackBuilder, pieces: Pieces, look: Look): Promise<void> {
   const { attention, mlps, heads, neurons, biased } = pieces;
-  const read = (name: string): Tensor => finish(selectPositions(ctx, need(ctx, [name])(name), look), look.tail, look.directions);
+  const read = (name: string): Tensor =>
+    finish(selectPositions(ctx, need(ctx, [name])(name), look), look.tail, look.directions);
   await addParts(ctx, builder, heads, { writes: attention, look });
   if (neurons !== undefined) await addParts(ctx, builder, neurons, { writes: mlps, look });
   else for (const write of mlps) builder.add([`${stepLabel(write.step)}_mlp_out`], read(outName(write)));
@@ -79,6 +85,9 @@ export async function fullDecomposition(ctx: CacheContext, options: FullDecompos
 export async function accumulatedBias(ctx: CacheContext, options: AccumulatedBiasOptions): Promise<Tensor> {
   const writes = writesBefore(ctx, siteOf(ctx, options));
   const counted = writes.filter(({ write }) => options.inclMlp !== false || write.name === "attn");
-  need(ctx, counted.flatMap((write) => writeHooks(ctx, write)));
+  need(
+    ctx,
+    counted.flatMap((write) => writeHooks(ctx, write)),
+  );
   return sumOfBiases(ctx, counted, options);
 }

@@ -27,7 +27,12 @@ function readHeads(ctx: CacheContext, write: StepWrite, look: Look): Tensor {
 function outputMatrix({ view }: CacheContext, { step }: StepWrite): Linear {
   const linear = view.core.map.blocks[step.layer]?.attn.o;
   if (linear !== undefined) return linear;
-  throw new InternalError({ where: step.name, got: "no such layer", expected: "a layer of the model", fix: "Report this as a bug of limpid." });
+  throw new InternalError({
+    where: step.name,
+    got: "no such layer",
+    expected: "a layer of the model",
+    fix: "Report this as a bug of limpid.",
+  });
 }
 
 async function headParts(ctx: CacheContext, write: StepWrite, look: Look): Promise<Tensor> {

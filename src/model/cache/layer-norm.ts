@@ -124,7 +124,10 @@ export async function postNormBias(ctx: CacheContext, write: StepWrite): Promise
 }
 
 /** The stack as a tensor, and what is known of it. */
-export function openStack(stack: ResidStack | Tensor, where: string): { readonly stack: Tensor; readonly labels?: readonly string[]; readonly posSlice?: PositionSelection | undefined } {
+export function openStack(
+  stack: ResidStack | Tensor,
+  where: string,
+): { readonly stack: Tensor; readonly labels?: readonly string[]; readonly posSlice?: PositionSelection | undefined } {
   if (!("stack" in stack)) return { stack };
   if (stack.norm === undefined) return stack;
   throw new InputError({
@@ -148,7 +151,8 @@ export function alignScale(scale: Tensor, stack: Tensor, where: string): Tensor 
     return inScale === inStack && (!inScale || aligned.sizeOf(axis) === stack.sizeOf(axis));
   };
   if (["batch", "pos"].every(agrees)) return aligned;
-  const shape = (tensor: Tensor): string => `[${tensor.axes.map((axis, i) => `${axis}=${tensor.shape[i] ?? 0}`).join(", ")}]`;
+  const shape = (tensor: Tensor): string =>
+    `[${tensor.axes.map((axis, i) => `${axis}=${tensor.shape[i] ?? 0}`).join(", ")}]`;
   throw new ShapeError({
     where,
     got: `a stack ${shape(stack)} and a cached norm scale ${shape(scale)}`,
@@ -169,7 +173,11 @@ export async function recomputedNorm(ctx: CacheContext, site: Site, stack: Tenso
 }
 
 /** Applies the norm at a place to a stack; see `ActivationCache.applyLnToStack`. */
-export async function applyNorm(ctx: CacheContext, given: ResidStack | Tensor, options: ApplyLnOptions): Promise<Tensor> {
+export async function applyNorm(
+  ctx: CacheContext,
+  given: ResidStack | Tensor,
+  options: ApplyLnOptions,
+): Promise<Tensor> {
   const { stack, posSlice } = openStack(given, ctx.where);
   const site = siteOf(ctx, options);
   if (options.recomputeLn === true) return recomputedNorm(ctx, site, stack);

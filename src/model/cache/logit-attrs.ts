@@ -25,7 +25,10 @@ function difference(right: TokenReadout, wrong: TokenReadout): TokenReadout {
 async function readout(ctx: CacheContext, { tokens, incorrectTokens }: LogitAttrsOptions): Promise<TokenReadout> {
   const right = await tokenReadout(ctx.view, tokenIds(ctx.view, tokens, `${ctx.where}: tokens`));
   if (incorrectTokens === undefined) return right;
-  return difference(right, await tokenReadout(ctx.view, tokenIds(ctx.view, incorrectTokens, `${ctx.where}: incorrectTokens`)));
+  return difference(
+    right,
+    await tokenReadout(ctx.view, tokenIds(ctx.view, incorrectTokens, `${ctx.where}: incorrectTokens`)),
+  );
 }
 
 function checkBatch(stack: Tensor, { hasBatchDim }: LogitAttrsOptions, where: string): void {
@@ -40,9 +43,13 @@ function checkBatch(stack: Tensor, { hasBatchDim }: LogitAttrsOptions, where: st
 
 /** Tokens with a row or position axis must match the stack's, or attributions would silently be crossed. */
 function checkTokens(stack: Tensor, directions: Tensor, where: string): void {
-  const clashes = ["batch", "pos"].filter((axis) => directions.axes.includes(axis) && (!stack.axes.includes(axis) || stack.sizeOf(axis) !== directions.sizeOf(axis)));
+  const clashes = ["batch", "pos"].filter(
+    (axis) =>
+      directions.axes.includes(axis) && (!stack.axes.includes(axis) || stack.sizeOf(axis) !== directions.sizeOf(axis)),
+  );
   if (clashes.length === 0) return;
-  const sizes = (tensor: Tensor): string => `[${tensor.axes.map((axis, i) => `${axis}=${tensor.shape[i] ?? 0}`).join(", ")}]`;
+  const sizes = (tensor: Tensor): string =>
+    `[${tensor.axes.map((axis, i) => `${axis}=${tensor.shape[i] ?? 0}`).join(", ")}]`;
   throw new ShapeError({
     where: `${where}: tokens`,
     got: `tokens ${sizes(directions).replace(/, dModel=\d+/, "")} for a stack ${sizes(stack)}`,
@@ -60,7 +67,11 @@ function refuseEditedLogits(ctx: CacheContext): void {
 }
 
 /** What each component of a stack adds to logits; see `ActivationCache.logitAttrs`. */
-export async function logitAttrs(ctx: CacheContext, given: ResidStack | Tensor, options: LogitAttrsOptions): Promise<LogitAttrs> {
+export async function logitAttrs(
+  ctx: CacheContext,
+  given: ResidStack | Tensor,
+  options: LogitAttrsOptions,
+): Promise<LogitAttrs> {
   const { stack, labels, posSlice } = openStack(given, ctx.where);
   checkBatch(stack, options, ctx.where);
   refuseEditedLogits(ctx);

@@ -42,7 +42,10 @@ export function endOf(ctx: CacheContext, positions: Frame, directions: Tensor | 
 const takenAxes: readonly string[] = ["component", "head", "dHead", "dMlp"];
 
 function checkDirections(ctx: CacheContext, positions: Frame, directions: Tensor): void {
-  const sizes = new Map([["dModel", ctx.view.core.config.dModel], ...positions.axes.map((axis, i) => [axis, positions.shape[i] ?? 0] as const)]);
+  const sizes = new Map([
+    ["dModel", ctx.view.core.config.dModel],
+    ...positions.axes.map((axis, i) => [axis, positions.shape[i] ?? 0] as const),
+  ]);
   const fits = (axis: string): boolean => {
     if (["batch", "pos"].includes(axis) && !sizes.has(axis)) return false;
     return !takenAxes.includes(axis) && directions.sizeOf(axis) === (sizes.get(axis) ?? directions.sizeOf(axis));

@@ -28,14 +28,27 @@ function readNeurons(ctx: CacheContext, write: StepWrite, look: Look): Tensor {
 function outputMatrix({ view }: CacheContext, { step }: StepWrite): Linear {
   const linear = view.core.map.blocks[step.layer]?.mlp?.out;
   if (linear !== undefined) return linear;
-  throw new InternalError({ where: step.name, got: "no MLP", expected: "a layer with an MLP", fix: "Report this as a bug of limpid." });
+  throw new InternalError({
+    where: step.name,
+    got: "no MLP",
+    expected: "a layer with an MLP",
+    fix: "Report this as a bug of limpid.",
+  });
 }
 
-async function neuronParts(ctx: CacheContext, write: StepWrite, look: Look, neurons: readonly number[]): Promise<Tensor> {
+async function neuronParts(
+  ctx: CacheContext,
+  write: StepWrite,
+  look: Look,
+  neurons: readonly number[],
+): Promise<Tensor> {
   const activations = sliceAxis(readNeurons(ctx, write, look), "dMlp", neurons, ctx.where);
   const tail = joinTails(await writeTail(ctx, write, look), look.tail);
   const { directions, long } = look;
-  return neuronProduct({ view: ctx.view, linear: outputMatrix(ctx, write), activations, tail, directions, long }, neurons);
+  return neuronProduct(
+    { view: ctx.view, linear: outputMatrix(ctx, write), activations, tail, directions, long },
+    neurons,
+  );
 }
 
 /** Neurons of a model as parts of its MLPs, labelled `L0N0`, …; all of them, or those that are selected. */
@@ -62,7 +75,13 @@ export async function neuronResults(ctx: CacheContext, layer: number, options: N
   const end = endOf(ctx, positions, look.directions);
   const { precision: dtype } = ctx.origin;
   const { memoryLimit } = ctx.view.core;
-  checkStackSize({ where: ctx.where, count: kind.labels(write).length, frame: frameOf(positions, end), dtype, memoryLimit });
+  checkStackSize({
+    where: ctx.where,
+    count: kind.labels(write).length,
+    frame: frameOf(positions, end),
+    dtype,
+    memoryLimit,
+  });
   const parts = (await kind.parts(write, look)).rename({ component: "dMlp" });
   const isOne = options.neuronSlice !== undefined && dropsAxis(options.neuronSlice);
   return isOne ? parts.at({ dMlp: 0 }) : parts.transpose([...positions.axes, "dMlp", ...end.axes]);

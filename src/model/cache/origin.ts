@@ -3,15 +3,11 @@ import { InputError } from "../../core/index.js";
 import { Tensor } from "../../tensor/index.js";
 import type { Precision } from "../components/context.js";
 import type { BatchLayout } from "../edits/positions.js";
+import type { Model } from "../model.js";
 import type { EntryKind, GraphRequest } from "../plan/request.js";
 import { describeHookPoints, resolveEdits } from "../plan/resolve.js";
 import type { Processing } from "../processing.js";
 import type { ModelView } from "../view.js";
-
-/** Anything that has a model's inside: a `Model`. */
-export interface ViewHolder {
-  readonly view: ModelView;
-}
 
 /** The record that a cache keeps of its run. */
 export interface CacheOrigin {
@@ -50,7 +46,9 @@ export function runOrigin({ view, batch, layout, request }: RunRecord): CacheOri
     layers: request.layers,
     entry: request.entry,
     edits: request.edits.map(({ edit, hooks }) => ({ name: edit.name, hooks })),
-    ...(tokens === undefined ? {} : { tokens: Tensor.of(tokens, [batch.batch, batch.pos], ["batch", "pos"]) as Tensor }),
+    ...(tokens === undefined
+      ? {}
+      : { tokens: Tensor.of(tokens, [batch.batch, batch.pos], ["batch", "pos"]) as Tensor }),
     ...(request.isPadded ? { realSlots: layout.realSlots } : {}),
   };
 }
@@ -72,7 +70,7 @@ function assumedOrigin(view: ModelView): CacheOrigin {
  *
  * @throws InputError when the model has other weights than those that made the cache.
  */
-export function attachModel(origin: CacheOrigin | undefined, { view }: ViewHolder): CacheOrigin {
+export function attachModel(origin: CacheOrigin | undefined, { view }: Model): CacheOrigin {
   if (origin === undefined) return assumedOrigin(view);
   const { identity, id } = view.core.checkpoint;
   if (identity === origin.identity) {

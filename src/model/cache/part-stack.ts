@@ -23,7 +23,12 @@ export interface PartKind {
 }
 
 /** Adds the parts of each write to a stack. */
-export async function addParts(ctx: CacheContext, builder: StackBuilder, kind: PartKind, work: { readonly writes: readonly StepWrite[]; readonly look: Look }): Promise<void> {
+export async function addParts(
+  ctx: CacheContext,
+  builder: StackBuilder,
+  kind: PartKind,
+  work: { readonly writes: readonly StepWrite[]; readonly look: Look },
+): Promise<void> {
   const { writes, look } = work;
   for (const [done, write] of writes.entries()) {
     throwIfAborted(look.long.signal, ctx.where);
@@ -45,7 +50,8 @@ export async function stackParts(ctx: CacheContext, kind: PartKind, options: Sta
   const get = need(ctx, [...writes.flatMap(kind.hooks), ...streams, ...(applyLn ? normHooks(ctx, site) : [])]);
   const look = await lookOf(ctx, options, site);
   const whole = streams.map((name) => selectPositions(ctx, get(name), options));
-  const positions = first === undefined ? frameWithout(whole[0] ?? get(stream), ["dModel"]) : kind.positions(first, look);
+  const positions =
+    first === undefined ? frameWithout(whole[0] ?? get(stream), ["dModel"]) : kind.positions(first, look);
   const frame = frameOf(positions, endOf(ctx, positions, look.directions));
   const perWrite = first === undefined ? 0 : kind.labels(first).length;
   const count = writes.length * perWrite + (inclRemainder ? 1 : 0);

@@ -145,7 +145,8 @@ function projectedHeadGraph(run: Run, heads: number, dHead: number): Graph {
 function neuronRows(ops: Ops, run: Run): Value {
   const { dModel, dMlp } = run.job.view.core.config;
   const ids = ops.builder.input("neurons", "int64", ["neuron"]);
-  if (run.job.linear.layout === "out-in") return ops.transpose(ops.gather(weight(ops, run, [dModel, dMlp]), ids, 1), [1, 0]);
+  if (run.job.linear.layout === "out-in")
+    return ops.transpose(ops.gather(weight(ops, run, [dModel, dMlp]), ids, 1), [1, 0]);
   return ops.gather(weight(ops, run, [dMlp, dModel]), ids, 0);
 }
 
@@ -168,11 +169,18 @@ function projectedNeuronGraph(run: Run): Graph {
 /** Runs the graph and names the output's axes: `[component, …positions, …directions or dModel]`. */
 async function execute({ job, axes, feeds }: Run, graph: Graph): Promise<Tensor> {
   const { view, activations, directions, long } = job;
-  const given = Object.fromEntries(graph.inputs.flatMap(({ name }) => (feeds[name] === undefined ? [] : [[name, feeds[name]]])));
+  const given = Object.fromEntries(
+    graph.inputs.flatMap(({ name }) => (feeds[name] === undefined ? [] : [[name, feeds[name]]])),
+  );
   const { signal } = long;
-  const { out } = await view.core.engine.run({ segments: [graph], outputs: ["out"] }, given, signal === undefined ? {} : { signal });
+  const { out } = await view.core.engine.run(
+    { segments: [graph], outputs: ["out"] },
+    given,
+    signal === undefined ? {} : { signal },
+  );
   const end = directions === undefined ? ["dModel"] : axes.direction;
-  const sizes = (names: readonly string[], source: Tensor): readonly number[] => names.map((name) => source.sizeOf(name));
+  const sizes = (names: readonly string[], source: Tensor): readonly number[] =>
+    names.map((name) => source.sizeOf(name));
   const endSizes = directions === undefined ? [view.core.config.dModel] : sizes(end, directions);
   const names = [...axes.group, "component", ...axes.row, ...end];
   const data = floatsOf(out);
@@ -186,7 +194,12 @@ async function execute({ job, axes, feeds }: Run, graph: Graph): Promise<Tensor>
 /** The floats of an engine result. */
 export function floatsOf(raw: RawTensor | undefined): Float32Array | Float64Array {
   if (raw?.data instanceof Float32Array || raw?.data instanceof Float64Array) return raw.data;
-  throw new InternalError({ where: "cache: product", got: raw?.dtype ?? "no output", expected: "floats", fix: "Report this as a bug of limpid." });
+  throw new InternalError({
+    where: "cache: product",
+    got: raw?.dtype ?? "no output",
+    expected: "floats",
+    fix: "Report this as a bug of limpid.",
+  });
 }
 
 /** What each head adds to the stream: `[component, …positions, dModel]`, or projected onto directions. */
@@ -195,7 +208,10 @@ export function headProduct(job: ProductJob): Promise<Tensor> {
   const { group, row } = run.axes;
   run.feeds["z"] = feed(job.activations, run.dtype, group, ["head"], row, ["dHead"]);
   const [heads, dHead] = [job.activations.sizeOf("head"), job.activations.sizeOf("dHead")];
-  return execute(run, job.directions === undefined ? headGraph(run, heads, dHead) : projectedHeadGraph(run, heads, dHead));
+  return execute(
+    run,
+    job.directions === undefined ? headGraph(run, heads, dHead) : projectedHeadGraph(run, heads, dHead),
+  );
 }
 
 /** What each of the neurons adds to the stream: `[component, …positions, dModel]`, or projected onto directions. */

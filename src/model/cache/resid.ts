@@ -16,12 +16,20 @@ interface Entry {
 }
 
 /** Selects the positions of one activation. */
-export function selectPositions(ctx: CacheContext, tensor: Tensor, { posSlice }: Pick<StackOptions, "posSlice">): Tensor {
+export function selectPositions(
+  ctx: CacheContext,
+  tensor: Tensor,
+  { posSlice }: Pick<StackOptions, "posSlice">,
+): Tensor {
   return slicePositions(tensor, posSlice, ctx.origin.realSlots, `${ctx.where}: posSlice`);
 }
 
 /** What a finished stack says of itself besides entries and labels. */
-export function stackFacts(ctx: CacheContext, site: Site, { applyLn, posSlice }: StackOptions): Pick<ResidStack, "norm" | "posSlice"> {
+export function stackFacts(
+  ctx: CacheContext,
+  site: Site,
+  { applyLn, posSlice }: StackOptions,
+): Pick<ResidStack, "norm" | "posSlice"> {
   const norm = applyLn === true ? appliedNorm(ctx, site) : undefined;
   return { ...(norm === undefined ? {} : { norm }), ...(posSlice === undefined ? {} : { posSlice }) };
 }
@@ -49,7 +57,10 @@ export function builderLike(ctx: CacheContext, example: Frame, dtype: Tensor["dt
 
 function accumulatedEntries(ctx: CacheContext, site: Site, inclMid: boolean): readonly Entry[] {
   const perStep = site.steps.flatMap((step) => {
-    const entry = (point: string): Entry => ({ name: `${step.name}.hook_resid_${point}`, label: `${stepLabel(step)}_${point}` });
+    const entry = (point: string): Entry => ({
+      name: `${step.name}.hook_resid_${point}`,
+      label: `${stepLabel(step)}_${point}`,
+    });
     return inclMid ? [entry("pre"), entry("mid")] : [entry("pre")];
   });
   if (site.next === undefined) return [...perStep, { name: streamName(ctx, site), label: "final_post" }];
@@ -86,7 +97,12 @@ export async function accumulatedResid(ctx: CacheContext, options: AccumulatedRe
 }
 
 /** Reads entries one by one into a stack. */
-async function collect(ctx: CacheContext, entries: readonly Entry[], read: (entry: Entry) => Promise<Tensor>, facts: Pick<ResidStack, "norm" | "posSlice">): Promise<ResidStack> {
+async function collect(
+  ctx: CacheContext,
+  entries: readonly Entry[],
+  read: (entry: Entry) => Promise<Tensor>,
+  facts: Pick<ResidStack, "norm" | "posSlice">,
+): Promise<ResidStack> {
   let builder: StackBuilder | undefined;
   for (const entry of entries) {
     const part = await read(entry);
@@ -106,9 +122,16 @@ function nothingAsked(ctx: CacheContext): UnsupportedError {
   });
 }
 
-function decomposedEntries(ctx: CacheContext, site: Site, { mode = "all", inclEmbeds = true }: DecomposeResidOptions): readonly Entry[] {
+function decomposedEntries(
+  ctx: CacheContext,
+  site: Site,
+  { mode = "all", inclEmbeds = true }: DecomposeResidOptions,
+): readonly Entry[] {
   const writes = writesBefore(ctx, site).filter(({ write }) => mode === "all" || write.name === mode);
-  const parts = writes.map(({ step, write }) => ({ name: `${step.name}.${write.output}`, label: `${stepLabel(step)}_${write.name}_out` }));
+  const parts = writes.map(({ step, write }) => ({
+    name: `${step.name}.${write.output}`,
+    label: `${stepLabel(step)}_${write.name}_out`,
+  }));
   return [...(inclEmbeds ? entryNames(ctx) : []), ...parts];
 }
 

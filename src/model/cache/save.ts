@@ -23,7 +23,11 @@ export interface CacheParts {
 /** The record as JSON: everything of the origin but the model itself and the tokens. */
 function recordOf({ tensors, origin }: CacheParts): string {
   const { view: _view, tokens: _tokens, ...rest } = origin ?? {};
-  return JSON.stringify({ version: recordVersion, hooks: [...tensors.keys()], ...(origin === undefined ? {} : { origin: rest }) });
+  return JSON.stringify({
+    version: recordVersion,
+    hooks: [...tensors.keys()],
+    ...(origin === undefined ? {} : { origin: rest }),
+  });
 }
 
 /** Writes a cache; the file appears only when it is complete. */

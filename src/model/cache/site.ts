@@ -101,7 +101,9 @@ export function writesBefore(ctx: CacheContext, site: Site): readonly StepWrite[
   const writes = residualWrites(ctx.view.core.config);
   const whole = site.steps.flatMap((step) => writes.map((write) => ({ step, write })));
   const [first] = writes;
-  return site.isMid && site.next !== undefined && first !== undefined ? [...whole, { step: site.next, write: first }] : whole;
+  return site.isMid && site.next !== undefined && first !== undefined
+    ? [...whole, { step: site.next, write: first }]
+    : whole;
 }
 
 /** What enters the first step: the embeddings, or the stream that the run was given. */
@@ -115,7 +117,8 @@ export function entryNames(ctx: CacheContext): readonly { readonly name: string;
 
 /** Hook points on the stream up to a place: an edit there makes parts that no sublayer wrote. */
 export function streamHooks(ctx: CacheContext, site: Site): readonly string[] {
-  const points = (step: ProgramStep, names: readonly string[]): readonly string[] => names.map((name) => `${step.name}.hook_resid_${name}`);
+  const points = (step: ProgramStep, names: readonly string[]): readonly string[] =>
+    names.map((name) => `${step.name}.hook_resid_${name}`);
   const inner = site.steps.flatMap((step) => points(step, ["pre", "mid", "post"]));
   const last = site.next === undefined ? [] : points(site.next, site.isMid ? ["pre", "mid"] : ["pre"]);
   const given = ctx.origin.entry === "residual" ? entryNames(ctx).map(({ name }) => name) : [];

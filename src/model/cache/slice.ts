@@ -33,7 +33,12 @@ export function sliceAxis(tensor: Tensor, axis: string, selection: AxisSelection
 }
 
 /** Slots per row that a selection means; one row when all rows agree. */
-function rowSlots(tensor: Tensor, selection: PositionSelection, realSlots: readonly (readonly number[])[] | undefined, where: string): readonly (readonly number[])[] {
+function rowSlots(
+  tensor: Tensor,
+  selection: PositionSelection,
+  realSlots: readonly (readonly number[])[] | undefined,
+  where: string,
+): readonly (readonly number[])[] {
   const pos = tensor.sizeOf("pos");
   const every = [Array.from({ length: pos }, (_, slot) => slot)];
   const layout: BatchLayout = { batch: 1, pos, past: 0, realSlots: realSlots ?? every };

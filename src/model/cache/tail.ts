@@ -30,7 +30,10 @@ function applyMap(x: Tensor, map: TailMap): Tensor {
 
 /** Returns the map that applies `first`, then `second`. */
 export function joinTails(first: Tail, second: Tail): Tail {
-  const scale = first.scale === undefined || second.scale === undefined ? (first.scale ?? second.scale) : first.scale.mul(second.scale);
+  const scale =
+    first.scale === undefined || second.scale === undefined
+      ? (first.scale ?? second.scale)
+      : first.scale.mul(second.scale);
   return { maps: [...first.maps, ...second.maps], ...(scale === undefined ? {} : { scale }) };
 }
 

@@ -29,7 +29,13 @@ export async function storedVector(view: ModelView, name: string, axis: string):
 function normWeights({ core }: ModelView, name: string): NormWeights | undefined {
   const match = /^blocks\.(\d+)\.(ln1|ln2|ln1_post|ln2_post)$/.exec(name);
   const block = core.map.blocks[Number(match?.[1])];
-  const places = { ln_final: core.map.lnFinal, ln1: block?.ln1, ln2: block?.ln2, ln1_post: block?.ln1Post, ln2_post: block?.ln2Post };
+  const places = {
+    ln_final: core.map.lnFinal,
+    ln1: block?.ln1,
+    ln2: block?.ln2,
+    ln1_post: block?.ln1Post,
+    ln2_post: block?.ln2Post,
+  };
   return places[(match?.[2] ?? name) as keyof typeof places];
 }
 
@@ -56,10 +62,15 @@ export async function foldedOutputBias(view: ModelView, layer: number): Promise<
   const block = view.core.map.blocks[layer];
   if (block === undefined) return undefined;
   const { config } = view.core;
-  const raw = await attentionTensors({ config, processing: noProcessing, find: (name) => storedWeight(view, name) }, block);
+  const raw = await attentionTensors(
+    { config, processing: noProcessing, find: (name) => storedWeight(view, name) },
+    block,
+  );
   const [wV, wO, bV, bO] = ["W_V", "W_O", "b_V", "b_O"].map((name) => raw[name]?.cast(view.precision));
   if (wV === undefined || wO === undefined || bV === undefined || bO === undefined) return undefined;
-  const shift = view.processing.foldLn ? await normBias({ ...view, processing: noProcessing }, `blocks.${layer}.ln1`) : undefined;
+  const shift = view.processing.foldLn
+    ? await normBias({ ...view, processing: noProcessing }, `blocks.${layer}.ln1`)
+    : undefined;
   const values: Tensor = shift === undefined ? bV : bV.add(einsum([wV, shift], ["head", "dHead"]));
   return bO.add(einsum([values, wO], ["dModel"]));
 }

@@ -1,5 +1,5 @@
 /** Edits as nodes: the subgraph that one edit inserts at one hook point. */
-import { ShapeError, UnsupportedError } from "../../core/index.js";
+import { NumericError, ShapeError, UnsupportedError } from "../../core/index.js";
 import type { Dim, Ops, Value } from "../../graph/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import { checkSelection, isPartial, maskShape, type PointShape } from "./mask.js";
@@ -74,6 +74,16 @@ function refuseZeroScale(site: EditSite): void {
   });
 }
 
+function checkFactor(factor: number, site: EditSite): void {
+  if (Number.isFinite(factor)) return;
+  throw new NumericError({
+    where: `edit.scale at ${site.point.name}`,
+    got: `the factor ${factor}`,
+    expected: "a finite number",
+    fix: "Find where it came from.",
+  });
+}
+
 function mapped(ops: Ops, site: EditSite, x: Value, fn: (x: Traced) => Traced): Value {
   const { value } = fn(new Traced(ops, x, site.point.axes));
   const isSame = value.shape.length === x.shape.length && value.shape.every((size, i) => size === x.shape[i]);
@@ -90,8 +100,10 @@ function changed(ops: Ops, site: EditSite, x: Value): Changed {
   const { change } = site.edit;
   refuseZeroScale(site);
   if (change.kind === "zero") return { value: ops.builder.constant(0, x.dtype, []), inputs: [] };
-  if (change.kind === "scale")
+  if (change.kind === "scale") {
+    checkFactor(change.factor, site);
     return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
+  }
   if (change.kind === "map") return { value: mapped(ops, site, x, change.fn), inputs: [] };
   if (change.kind === "callback") {
     const [value = x] = ops.callback(site.id, [x]);

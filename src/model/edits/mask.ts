@@ -110,7 +110,6 @@ function elementIndex(axes: readonly string[], index: readonly number[]): Elemen
 /**
  * Fills the mask of an edit for one run.
  *
- * @param dims - Sizes of the mask, as {@link maskShape} gives them with numbers for symbols, and of the hook point itself.
  * @returns The mask, or `undefined` when nothing is selected.
  */
 export function fillMask(

@@ -34,8 +34,9 @@ export class Traced {
     const { builder: g } = this.#ops;
     const { dtype } = this.value;
     if (typeof other === "number") return g.constant(other, dtype, []);
-    const data = dtype === "float64" ? Float64Array.from(numbers(other)) : Float32Array.from(numbers(other));
-    return g.constant(data, dtype, alignedShape(other, this.axes));
+    const tensor = inOrderOf(other, this.axes);
+    const data = dtype === "float64" ? Float64Array.from(numbers(tensor)) : Float32Array.from(numbers(tensor));
+    return g.constant(data, dtype, alignedShape(tensor, this.axes));
   }
 
   #axis(name: string): number {
@@ -132,12 +133,19 @@ export class Traced {
         fix: "Multiply by a square matrix over the last axis.",
       });
     }
-    return this.#with(this.#ops.matmul(this.value, this.#operand(matrix.rename({}).clone())));
+    return this.#with(this.#ops.matmul(this.value, this.#operand(Tensor.of(matrix.data, matrix.shape))));
   }
 }
 
 function numbers(tensor: Tensor): Iterable<number> {
   return Array.from(tensor.data as Iterable<number | bigint>, Number);
+}
+
+/** The same tensor with its axes in the order of `axes`, where all are known there; else as it is. */
+export function inOrderOf(tensor: Tensor, axes: readonly string[]): Tensor {
+  const sorted = axes.filter((axis) => tensor.axes.includes(axis));
+  const isKnown = sorted.length === tensor.axes.length;
+  return isKnown && sorted.some((axis, i) => axis !== tensor.axes[i]) ? (tensor.transpose(sorted) as Tensor) : tensor;
 }
 
 /** Places a tensor's axes among `axes` by name where all are known there, else from the right. */

@@ -4,18 +4,23 @@ import type { Dim, GraphDType } from "../../graph/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { positionAxes, selectionOn } from "./axis-words.js";
 import type { PointShape } from "./mask.js";
-import { alignedShape } from "./traced.js";
+import { alignedShape, inOrderOf } from "./traced.js";
 import type { EditValue, Selection, ValueSource } from "./types.js";
 
 function isSource(value: EditValue): value is ValueSource {
   return typeof value === "object" && !(value instanceof Tensor) && "get" in value && typeof value.get === "function";
 }
 
-/** The tensor that an edit writes at one hook point. */
+function asTensor(value: number | readonly number[] | Tensor): Tensor {
+  if (value instanceof Tensor) return value;
+  if (typeof value === "number") return Tensor.of(Float64Array.of(value), []) as Tensor;
+  return Tensor.of(Float64Array.from(value), [value.length]) as Tensor;
+}
+
+/** The tensor that an edit writes at one hook point, axes in the point's order. */
 export function valueAt(value: EditValue, point: PointShape): Tensor {
   const found = isSource(value) ? value.get(point.name) : value;
-  if (typeof found === "number") return Tensor.of(Float64Array.of(found), []);
-  const tensor = found instanceof Tensor ? found : Tensor.of(Float64Array.from(found), [found.length]);
+  const tensor = inOrderOf(asTensor(found), point.axes);
   checkNumbers(tensor, point);
   return tensor;
 }

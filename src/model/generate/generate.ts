@@ -1,7 +1,7 @@
 /** Generation: a sequence of runs that share cached keys and values, edits and captures included. */
 import { createRandom, InputError, type LongCallOptions, type Random, throwIfAborted } from "../../core/index.js";
 import type { ActivationCache } from "../cache/activation-cache.js";
-import type { Edit } from "../edits/types.js";
+import type { Edit, PositionSelection, Selection } from "../edits/types.js";
 import type { HookSpecs } from "../hooks/index.js";
 import { describeHookPoints, passedNames, resolveCaptures, resolveEdits } from "../plan/resolve.js";
 import { type Batch, prepareInput } from "../run/input.js";
@@ -161,12 +161,47 @@ function checkActed({ acted, view }: Progress): void {
   });
 }
 
+function checkLength({ maxNewTokens = 1 }: GenerateOptions): void {
+  if (Number.isInteger(maxNewTokens) && maxNewTokens > 0) return;
+  throw new InputError({
+    where: "generate: maxNewTokens",
+    got: String(maxNewTokens),
+    expected: "a positive integer",
+    fix: "Leave it out for 32.",
+  });
+}
+
+/** Without a cache every step runs all positions again, so what depends on the step would act on other positions. */
+function checkReplay({ edits }: ModelView, { useCache }: GenerateOptions): void {
+  const stepped = useCache === false ? edits.find(({ select }) => dependsOnStep(select)) : undefined;
+  if (stepped === undefined) return;
+  throw new InputError({
+    where: `generate: edit.${stepped.name}`,
+    got: "useCache: false with an edit that selects steps or counts positions from the last",
+    expected: "edits that mean the same positions in every step",
+    fix: 'Keep the cache, or select by positions from 0 or "generated".',
+  });
+}
+
+function dependsOnStep({ steps, pos, keyPos }: Selection): boolean {
+  const isRelative = (selection: PositionSelection | undefined): boolean => {
+    if (selection === undefined || typeof selection === "function" || selection === "generated") return false;
+    if (selection === "last") return true;
+    if (typeof selection === "number") return selection < 0;
+    if ("length" in selection) return selection.some((index) => index < 0);
+    return (selection.from ?? 0) < 0 || (selection.to ?? 0) < 0;
+  };
+  return steps !== undefined || isRelative(pos) || isRelative(keyPos);
+}
+
 function start(
   view: ModelView,
   input: ModelInput,
   options: GenerateOptions,
 ): { progress: Progress; state: GenerationState; padId: number } {
   checkSampling(options);
+  checkLength(options);
+  checkReplay(view, options);
   const batch = prepareInput(view.core, input, { ...options, padding: "left" });
   if (batch.entry !== "tokens")
     throw new InputError({

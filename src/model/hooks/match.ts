@@ -109,6 +109,13 @@ function resolveOne(spec: HookSpec, names: readonly string[], where: string): re
  */
 export function resolveHooks(specs: HookSpecs, names: readonly string[], where: string): readonly string[] {
   const list = Array.isArray(specs) ? (specs as readonly HookSpec[]) : [specs as HookSpec];
+  if (list.length === 0)
+    throw new HookNotFoundError({
+      where,
+      got: "an empty list",
+      expected: "at least one hook point",
+      fix: "Name one, or leave this out.",
+    });
   const wanted = new Set(list.flatMap((spec) => resolveOne(spec, names, where)));
   return names.filter((name) => wanted.has(name));
 }

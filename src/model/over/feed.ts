@@ -19,6 +19,11 @@ export interface PaddableDocuments {
   pad(model: PadModel, options: { readonly batchTokens?: number; readonly long: "split" }): AsyncIterable<ModelInput>;
 }
 
+/** Batches whose making can be stopped by a signal. */
+interface StoppableBatches {
+  iterate(options: { readonly signal?: AbortSignal }): AsyncIterable<ModelInput>;
+}
+
 /** Model inputs one after another, each a batch; or documents, which get one row each. */
 export type OverInputs = AsyncIterable<ModelInput> | Iterable<ModelInput> | PaddableDocuments;
 
@@ -70,11 +75,28 @@ function openInputs(
 ): AsyncIterable<ModelInput> | Iterable<ModelInput> {
   if (typeof inputs === "object" && "pad" in inputs && typeof inputs.pad === "function") {
     const { batchTokens } = options;
-    return inputs.pad(padModel(view), { long: "split", ...(batchTokens === undefined ? {} : { batchTokens }) });
+    return stoppable(
+      inputs.pad(padModel(view), { long: "split", ...(batchTokens === undefined ? {} : { batchTokens }) }),
+      options,
+    );
   }
   if (options.batchTokens !== undefined) throw madeAlready();
-  if (typeof inputs === "object" && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs)) return inputs;
+  if (typeof inputs === "object" && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs))
+    return stoppable(inputs, options);
   throw notIterable(inputs);
+}
+
+/** A shuffled file may be indexed for long before its first batch; batches that take a signal get it. */
+function stoppable<I extends AsyncIterable<ModelInput> | Iterable<ModelInput>>(
+  inputs: I,
+  { signal }: FeedOptions,
+): I | AsyncIterable<ModelInput> {
+  if (signal === undefined || !isStoppable(inputs)) return inputs;
+  return inputs.iterate({ signal });
+}
+
+function isStoppable(inputs: object): inputs is StoppableBatches {
+  return "iterate" in inputs && typeof inputs.iterate === "function";
 }
 
 function padModel({ core }: ModelView): PadModel {

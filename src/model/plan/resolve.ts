@@ -104,5 +104,10 @@ export function passedNames(
 
 /** Resolves captured specs to names; none when nothing is captured. */
 export function resolveCaptures(specs: HookSpecs | undefined, names: readonly string[]): readonly string[] {
-  return specs === undefined ? [] : resolveHooks(specs, names, "model.run: capture");
+  return specs === undefined || isEmptyList(specs) ? [] : resolveHooks(specs, names, "model.run: capture");
+}
+
+/** Whether specs are a list of none. */
+export function isEmptyList(specs: HookSpecs): boolean {
+  return Array.isArray(specs) && specs.length === 0;
 }

@@ -8,6 +8,7 @@ import {
   checkEntry,
   describeHookPoints,
   emptyRequest,
+  isEmptyList,
   passedNames,
   resolveCaptures,
   resolveEdits,
@@ -52,16 +53,47 @@ function logitMode(selection: LogitSelection, options: RunOptions): GraphRequest
   return selection === "all" || options.loss === true ? "all" : "slots";
 }
 
-function checkLoss(options: RunOptions, batch: Batch): void {
+/** Whether any token has a next token. */
+function hasStep({ batch, pos, mask }: Batch): boolean {
+  if (mask === undefined) return pos > 1;
+  return Array.from({ length: batch * pos }).some((_, i) => (i + 1) % pos !== 0 && mask[i] === 1 && mask[i + 1] === 1);
+}
+
+/** Refuses edits that are tied to steps of a generation: a plain run has none. */
+function checkSteps({ edits }: ModelView): void {
+  const stepped = edits.find(({ select }) => select.steps !== undefined);
+  if (stepped === undefined) return;
+  throw new InputError({
+    where: `model.run: edit.${stepped.name}`,
+    got: "a selection by steps in a plain run",
+    expected: "generate(), which makes steps",
+    fix: "Use generate(), or leave steps out.",
+  });
+}
+
+/** Refuses a run that would return nothing. */
+function checkAsked(options: RunOptions): void {
+  const isAsked = options.logits !== "none" || options.loss === true || options.stopAtLayer !== undefined;
+  if (isAsked || (options.capture !== undefined && !isEmptyList(options.capture))) return;
+  throw new InputError({
+    where: "model.run",
+    got: 'logits: "none" and nothing else',
+    expected: "something to compute",
+    fix: "Ask for capture, logits, loss or stopAtLayer.",
+  });
+}
+
+/** Why a run has no loss, or `undefined`. */
+function lossObstacle(options: RunOptions, batch: Batch, { dVocab, dVocabOut }: ModelConfig): string | undefined {
+  if (options.stopAtLayer !== undefined) return "a run that stops before the logits";
+  if (batch.entry !== "tokens") return "a run without tokens";
+  if (dVocab !== dVocabOut) return "a model whose output vocabulary is not its input vocabulary";
+  return hasStep(batch) ? undefined : "no row with two real tokens side by side";
+}
+
+function checkLoss(options: RunOptions, batch: Batch, config: ModelConfig): void {
   if (options.loss !== true) return;
-  const reason =
-    options.stopAtLayer !== undefined
-      ? "a run that stops before the logits"
-      : batch.entry !== "tokens"
-        ? "a run without tokens"
-        : batch.pos < 2
-          ? "a prompt of one token"
-          : undefined;
+  const reason = lossObstacle(options, batch, config);
   if (reason === undefined) return;
   throw new InputError({
     where: "model.run: loss",
@@ -76,7 +108,9 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
   const { core } = view;
   const batch = prepareInput(core, input, options);
   checkEntry(batch.entry, options);
-  checkLoss(options, batch);
+  checkLoss(options, batch, core.config);
+  checkSteps(view);
+  checkAsked(options);
   const layers = runLayers(view, options);
   const points = describeHookPoints({ ...view, layers });
   const logits = logitMode(options.logits ?? "all", options);

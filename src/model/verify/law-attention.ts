@@ -32,27 +32,31 @@ function isVisible({ isCausal, window, starts }: Visibility, row: number, query:
   return window === undefined || query - key < window;
 }
 
+function rowFaults(weights: readonly number[], sees: (key: number) => boolean): Faults {
+  const wrong = weights.map((weight, key) => (sees(key) ? -weight : Math.abs(weight)));
+  return { sum: Math.abs(weights.reduce((a, b) => a + b, 0) - 1), outside: Math.max(0, ...wrong) };
+}
+
+/** The larger of each fault; NaN is the largest. */
+function larger(a: Faults, b: Faults): Faults {
+  return { sum: Math.max(a.sum, b.sum), outside: Math.max(a.outside, b.outside) };
+}
+
 /** Measures a pattern `[batch, head, queryPos, keyPos]`. */
 function faultsOf(pattern: Tensor, seen: Visibility): Faults {
   const [batch = 0, heads = 0, queries = 0, keys = 0] = pattern.shape;
   const data = numbers(pattern);
-  let [sumFault, outside] = [0, 0];
+  let faults: Faults = { sum: 0, outside: 0 };
   for (let at = 0; at < batch * heads * queries; at++) {
-    const row = Math.floor(at / (heads * queries));
-    const query = at % queries;
+    const [row, query] = [Math.floor(at / (heads * queries)), at % queries];
     if (query < (seen.starts[row] ?? 0)) continue;
-    let sum = 0;
-    for (let key = 0; key < keys; key++) {
-      const weight = data[at * keys + key] ?? Number.NaN;
-      sum += weight;
-      const wrong = isVisible(seen, row, query, key) ? -weight : Math.abs(weight);
-      // Also true for NaN.
-      if (!(wrong <= outside)) outside = wrong;
-    }
-    const fault = Math.abs(sum - 1);
-    if (!(fault <= sumFault)) sumFault = fault;
+    const weights = Array.from({ length: keys }, (_, key) => data[at * keys + key] ?? Number.NaN);
+    faults = larger(
+      faults,
+      rowFaults(weights, (key) => isVisible(seen, row, query, key)),
+    );
   }
-  return { sum: sumFault, outside };
+  return faults;
 }
 
 function windowNote({ model, layers, rows }: Subject): string | undefined {

@@ -17,8 +17,21 @@ import { countNonFinite, distance, numbers, worst } from "./compare.js";
 import { hookGroups } from "./law-hooks.js";
 import { type Subject, tooShort } from "./subject.js";
 
-/** Size of an edit in units of the hook point's root mean square. */
-const editScale = 0.1;
+/** One way to edit a hook point. */
+interface Attempt {
+  /** Size of the edit in units of the hook point's root mean square. */
+  readonly scale: number;
+  /** One head and one position, or all heads from the position on. */
+  readonly isWide: boolean;
+}
+
+/** A saturated head may ignore one key altogether; a hook point is dead only when nothing moves it. */
+const attempts: readonly Attempt[] = [
+  { scale: 0.1, isWide: false },
+  { scale: 1, isWide: true },
+  { scale: 10, isWide: true },
+];
+
 /** Bytes of logits that one run may return. */
 const logitBytes = 128e6;
 
@@ -54,45 +67,39 @@ function sizeOf(value: Tensor): number {
   return Math.sqrt(mean) || 1;
 }
 
-/** A random vector along the last axis, or one number where that axis has one element or is a key's position. */
+/** A random vector of that size along the last axis, or one number where that axis has one element or is a key's position. */
 function editValue(value: Tensor, size: number, seed: number): EditValue {
   const axis = value.axes.at(-1) ?? "";
   const length = value.shape.at(-1) ?? 1;
-  if (length === 1 || axis === "keyPos") return editScale * size;
+  if (length === 1 || axis === "keyPos") return size;
   const random = createRandom(seed);
-  const data = Float32Array.from({ length }, () => editScale * size * random.normal());
+  const data = Float32Array.from({ length }, () => size * random.normal());
   return Tensor.of(data, [length], [axis]);
 }
 
 /** One head where there are heads, and of a pattern the key at the query itself, which no mask hides. */
-function selection({ axes }: Tensor, row: number, pos: number): Selection {
-  return {
-    row,
-    pos,
-    ...(axes.includes("head") ? { head: 0 } : {}),
-    ...(axes.includes("keyPos") ? { keyPos: pos } : {}),
-  };
+function selection({ axes }: Tensor, row: number, pos: number, isWide: boolean): Selection {
+  const head = axes.includes("head") && !isWide ? { head: 0 } : {};
+  return { row, pos: isWide ? { from: pos } : pos, ...head, ...(axes.includes("keyPos") ? { keyPos: pos } : {}) };
 }
 
 /** A probe for each hook point of a group that can be edited. */
-async function makeProbes(subject: Subject, names: readonly string[]): Promise<readonly Probe[]> {
-  const points = subject.model.hookPoints();
-  const editable = names.filter((name) => points.get(name)?.isEditable === true);
-  const { cache } = await subject.run(subject.rows[0], { capture: editable, logits: "none", checks: false });
-  return editable.map((name, row) => {
+async function makeProbes(
+  subject: Subject,
+  names: readonly string[],
+  { scale, isWide }: Attempt,
+): Promise<readonly Probe[]> {
+  const { cache } = await subject.run(subject.rows[0], { capture: names, logits: "none", checks: false });
+  return names.map((name, row) => {
     const value = cache.get(name);
-    return {
-      name,
-      row,
-      select: selection(value, row, editedPos(subject)),
-      value: editValue(value, sizeOf(value), row),
-    };
+    const select = selection(value, row, editedPos(subject), isWide);
+    return { name, row, select, value: editValue(value, scale * sizeOf(value), row) };
   });
 }
 
 function scaled(value: EditValue, factor: number): EditValue {
   if (typeof value === "number") return value * factor;
-  return value instanceof Tensor ? (value as Tensor).mul(factor) : value;
+  return value instanceof Tensor ? value.mul(factor) : value;
 }
 
 /** Runs a group with the edits that `isOn` allows at their size and the others at zero. */
@@ -104,17 +111,11 @@ async function runEdited(subject: Subject, probes: readonly Probe[], isOn: (row:
   return subject.run(batch, { checks: false }, subject.model.with(...edits));
 }
 
-/** Elements of one batch row of logits, split at a position. */
-function rowParts(
-  { logits }: Run,
-  row: number,
-  pos: number,
-): readonly [before: ArrayLike<number>, after: ArrayLike<number>] {
-  const [, length = 0, size = 0] = logits.shape;
-  const data = numbers(logits);
-  const part = (from: number, to: number): ArrayLike<number> =>
-    Array.prototype.slice.call(data, (row * length + from) * size, (row * length + to) * size) as number[];
-  return [part(0, pos), part(pos, length)];
+/** Elements of one batch row of logits, before a position and from it on. */
+function rowParts({ logits }: Run, row: number, pos: number): readonly [ArrayLike<number>, ArrayLike<number>] {
+  const before = logits.at({ batch: row, pos: { from: 0, to: pos } });
+  const after = logits.at({ batch: row, pos: { from: pos } });
+  return [numbers(before), numbers(after)];
 }
 
 /** Compares the three runs of a group, row by row. */
@@ -139,6 +140,21 @@ async function measureGroup(subject: Subject, probes: readonly Probe[]): Promise
       leaked: Math.max(distance(otherBefore, before).largest, distance(otherAfter, after).largest),
     };
   });
+}
+
+const isDead = ({ moved }: Effect): boolean => !(moved > 0);
+
+/** Edits the hook points of a group, those that nothing moved again and more strongly. */
+async function tryGroup(subject: Subject, names: readonly string[]): Promise<readonly Effect[]> {
+  const effects = new Map<string, Effect>();
+  let left = names;
+  for (const attempt of attempts) {
+    if (left.length === 0) break;
+    const measured = await measureGroup(subject, await makeProbes(subject, left, attempt));
+    for (const effect of measured) effects.set(effect.name, effect);
+    left = measured.filter(isDead).map(({ name }) => name);
+  }
+  return [...effects.values()];
 }
 
 /** Inputs of single heads: an edit there gives each head its own norm, which excludes edits of the shared one. */
@@ -170,14 +186,14 @@ export const editsLaw: Law = {
     if (short !== undefined) return [{ measured: "an edit at every hook point", skipped: short }];
     const effects: Effect[] = [];
     let expected = 0;
-    const groups = hookGroups(subject).flatMap(compatible);
-    for (const names of groups.flatMap((group) => chunks(subject, group))) {
-      const probes = await makeProbes(subject, names);
-      expected += probes.length;
-      effects.push(...(await measureGroup(subject, probes)));
+    const points = subject.model.hookPoints();
+    for (const names of hookGroups(subject).flatMap(compatible)) {
+      const editable = names.filter((name) => points.get(name)?.isEditable === true);
+      expected += editable.length;
+      for (const chunk of chunks(subject, editable)) effects.push(...(await tryGroup(subject, chunk)));
     }
     const weakest = effects.reduce((a, b) => (b.moved < a.moved ? b : a), effects[0] ?? { name: "", moved: 0 });
-    const dead = effects.filter(({ moved }) => !(moved > 0)).map(({ name }) => name);
+    const dead = effects.filter(isDead).map(({ name }) => name);
     const earlier = subject.isCausal
       ? worstOf("largest change before the edited position", effects, ({ earlier: change }) => change)
       : { measured: "largest change before the edited position", skipped: "attention looks both ways" };

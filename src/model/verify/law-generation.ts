@@ -14,21 +14,35 @@ function obstacle({ model, isCausal, rows }: Subject): string | undefined {
   return undefined;
 }
 
+/** Edits that mean other positions in each step, or other rows, cannot be replayed without a cache or alone. */
+function stepped({ model }: Subject): string | undefined {
+  const edit = model.edits.find(({ select: { steps, pos, row } }) => (steps ?? pos ?? row) !== undefined);
+  return edit === undefined ? undefined : `the view's edit.${edit.name} selects steps, positions or rows`;
+}
+
+/** Greedily continues prompts; all rows joined. */
+async function continued(
+  { model, options }: Subject,
+  prompts: readonly (readonly number[])[],
+  useCache: boolean,
+): Promise<readonly number[]> {
+  const maxNewTokens = Math.min(lengths.made, model.config.nCtx - lengths.prompt);
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const { newTokens } = await model.generate(prompts, { maxNewTokens, useCache, stopAtEos: false, ...signal });
+  return newTokens.flat();
+}
+
 /** Greedy continuations: two prompts together, one of them padded, with a cache; each alone without. */
 export const generationLaw: Law = {
   name: "generation",
   measure: async (subject): Promise<readonly Measurement[]> => {
     const measured = "tokens unlike those without cache and batch";
-    const reason = obstacle(subject);
+    const reason = obstacle(subject) ?? stepped(subject);
     if (reason !== undefined) return [{ measured, skipped: reason }];
-    const { model, rows, options } = subject;
+    const { rows } = subject;
     const prompts = [rows[0].slice(0, lengths.prompt), rows[1].slice(0, lengths.prompt - 1)];
-    const maxNewTokens = Math.min(lengths.made, model.config.nCtx - lengths.prompt);
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    const make = async (input: readonly (readonly number[])[], useCache: boolean): Promise<readonly number[]> =>
-      (await model.generate(input, { maxNewTokens, useCache, stopAtEos: false, ...signal })).newTokens.flat();
-    const cached = await make(prompts, true);
-    const plain = (await Promise.all(prompts.map((prompt) => make([prompt], false)))).flat();
+    const cached = await continued(subject, prompts, true);
+    const plain = (await Promise.all(prompts.map((prompt) => continued(subject, [prompt], false)))).flat();
     const different = plain.filter((id, i) => cached[i] !== id).length + Math.abs(plain.length - cached.length);
     return [{ measured, value: different, bound: exactly(0), detail: `${plain.length} tokens` }];
   },

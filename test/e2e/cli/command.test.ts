@@ -29,7 +29,10 @@ interface Setting {
 function limpid(args: readonly string[], { interruptAt, closesPipe = false }: Setting = {}): Promise<End> {
   return new Promise((resolve) => {
     const env = { ...process.env, LIMPID_CACHE: join(folder, "cache") };
-    const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, ["--import", "tsx", script, ...args], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let [out, err] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
@@ -68,9 +71,12 @@ describe("limpid as a process", () => {
     expect(end.err).not.toMatch(/EPIPE/);
   });
 
-  test.skipIf(!existsSync(fileURLToPath(new URL("../../../dist/cli/index.js", import.meta.url))))("has a built entry", async () => {
-    const bin = fileURLToPath(new URL("../../../bin/limpid.js", import.meta.url));
-    const code = await new Promise((resolve) => spawn(process.execPath, [bin, "--version"]).on("close", resolve));
-    expect(code).toBe(0);
-  });
+  test.skipIf(!existsSync(fileURLToPath(new URL("../../../dist/cli/index.js", import.meta.url))))(
+    "has a built entry",
+    async () => {
+      const bin = fileURLToPath(new URL("../../../bin/limpid.js", import.meta.url));
+      const code = await new Promise((resolve) => spawn(process.execPath, [bin, "--version"]).on("close", resolve));
+      expect(code).toBe(0);
+    },
+  );
 });

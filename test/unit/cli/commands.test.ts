@@ -2,7 +2,6 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadSafetensors, openSafetensors } from "../../../src/io/index.js";
-import { Tensor } from "../../../src/tensor/index.js";
 import { expectClose } from "../../helpers/close.js";
 import { fixture } from "../../helpers/fixtures.js";
 import { json, limpid, scratchFolder } from "./helpers.js";
@@ -27,7 +26,9 @@ function write(name: string, value: unknown): string {
 
 async function expectGolden(path: string, section: string, tolerance: number): Promise<void> {
   const [written, expected] = [await loadSafetensors(path), await golden];
-  const names = Object.keys(expected).filter((name) => name.startsWith(`${section}/`) && !name.endsWith("attention_mask"));
+  const names = Object.keys(expected).filter(
+    (name) => name.startsWith(`${section}/`) && !name.endsWith("attention_mask"),
+  );
   expect(names.length).toBeGreaterThan(5);
   for (const name of names) {
     const [tensor, want] = [written[name.slice(section.length + 1)], expected[name]];
@@ -40,25 +41,55 @@ describe("capture", () => {
   it.each([
     ["float32", 1e-5],
     ["float64", 1e-9],
-  ] as const)("writes every hook point, tokens and logits as the reference has them in %s", async (precision, tolerance) => {
-    const out = join(folder, `none-${precision}.safetensors`);
-    const tokens = write("tokens.json", await rows("none/tokens"));
-    const end = await limpid(["capture", gpt2, "--tokens-file", tokens, "--hooks", "*", "--precision", precision, "--out", out]);
-    expect(end).toMatchObject({ code: 0, err: expect.not.stringContaining("limpid:") as string });
-    await expectGolden(out, "none", tolerance);
-    const info = json(await limpid(["info", gpt2, "--json", "--hooks"]));
-    const names = (info["hookPoints"] as readonly { readonly name: string }[]).map(({ name }) => name);
-    const { tensors, metadata } = await openSafetensors(out);
-    expect([...tensors.keys()].sort()).toEqual([...names, "tokens", "logits"].sort());
-    expect(JSON.parse(metadata["limpid.receipt"] ?? "{}")).toMatchObject({ batch: 2, pos: 6, precision });
-    expect((await loadSafetensors(out))["blocks.0.attn.hook_pattern"]?.axes).toEqual(["batch", "head", "queryPos", "keyPos"]);
-  });
+  ] as const)(
+    "writes every hook point, tokens and logits as the reference has them in %s",
+    async (precision, tolerance) => {
+      const out = join(folder, `none-${precision}.safetensors`);
+      const tokens = write("tokens.json", await rows("none/tokens"));
+      const end = await limpid([
+        "capture",
+        gpt2,
+        "--tokens-file",
+        tokens,
+        "--hooks",
+        "*",
+        "--precision",
+        precision,
+        "--out",
+        out,
+      ]);
+      expect(end).toMatchObject({ code: 0, err: expect.not.stringContaining("limpid:") as string });
+      await expectGolden(out, "none", tolerance);
+      const info = json(await limpid(["info", gpt2, "--json", "--hooks"]));
+      const names = (info["hookPoints"] as readonly { readonly name: string }[]).map(({ name }) => name);
+      const { tensors, metadata } = await openSafetensors(out);
+      expect([...tensors.keys()].sort()).toEqual([...names, "tokens", "logits"].sort());
+      expect(JSON.parse(metadata["limpid.receipt"] ?? "{}")).toMatchObject({ batch: 2, pos: 6, precision });
+      expect((await loadSafetensors(out))["blocks.0.attn.hook_pattern"]?.axes).toEqual([
+        "batch",
+        "head",
+        "queryPos",
+        "keyPos",
+      ]);
+    },
+  );
 
   it.each(["left", "right"] as const)("takes an attention mask of %s padding from a file", async (side) => {
     const out = join(folder, `${side}.safetensors`);
     const tokens = write(`${side}.json`, await rows(`${side}/tokens`));
     const mask = write(`${side}-mask.json`, await rows(`${side}/attention_mask`));
-    const end = await limpid(["capture", gpt2, "--tokens-file", tokens, "--attention-mask-file", mask, "--hooks", "*", "--out", out]);
+    const end = await limpid([
+      "capture",
+      gpt2,
+      "--tokens-file",
+      tokens,
+      "--attention-mask-file",
+      mask,
+      "--hooks",
+      "*",
+      "--out",
+      out,
+    ]);
     expect(end).toMatchObject({ code: 0 });
     expect(end.out).toMatch(/slots of padding left out/);
     await expectGolden(out, side, 1e-5);
@@ -69,21 +100,46 @@ describe("capture", () => {
     const files = ["a", "b", "c"].map((name) => join(folder, `${name}.safetensors`));
     const [a = "", b = "", c = ""] = files;
     const hooks = ["--hooks", "pattern, blocks.*.hook_mlp_out"];
-    const end = await limpid(["capture", gpt2, "--tokens-file", list, ...hooks, "--logits", "last", "--out", a, "--json"]);
-    expect(json(end)).toMatchObject({ file: a, receipt: { batch: 1, pos: 3 }, tensors: { tokens: { dtype: "int32", shape: [1, 3] } } });
+    const end = await limpid([
+      "capture",
+      gpt2,
+      "--tokens-file",
+      list,
+      ...hooks,
+      "--logits",
+      "last",
+      "--out",
+      a,
+      "--json",
+    ]);
+    expect(json(end)).toMatchObject({
+      file: a,
+      receipt: { batch: 1, pos: 3 },
+      tensors: { tokens: { dtype: "int32", shape: [1, 3] } },
+    });
     await limpid(["capture", gpt2, "--tokens", "1,2,3", ...hooks, "--logits", "last", "--out", b]);
     await limpid(["capture", gpt2, "--tokens", "1,2,3", ...hooks, "--logits", "none", "--out", c]);
-    const [first, second, third] = await Promise.all(files.map((file) => loadSafetensors(file)));
+    const [first = {}, second = {}, third = {}] = await Promise.all(files.map((file) => loadSafetensors(file)));
     const names = [0, 1].flatMap((layer) => [`blocks.${layer}.attn.hook_pattern`, `blocks.${layer}.hook_mlp_out`]);
-    expect(Object.keys(first ?? {}).sort()).toEqual([...names, "logits", "tokens"].sort());
-    expect(Object.keys(third ?? {}).sort()).toEqual([...names, "tokens"].sort());
-    expect(first?.["logits"]?.shape).toEqual([1, 1, 29]);
-    for (const name of names) expect(first?.[name]?.equals(second?.[name] ?? Tensor.of(new Float32Array(0), [0]))).toBe(true);
+    expect(Object.keys(first).sort()).toEqual([...names, "logits", "tokens"].sort());
+    expect(Object.keys(third).sort()).toEqual([...names, "tokens"].sort());
+    expect(first["logits"]?.shape).toEqual([1, 1, 29]);
+    const values = (file: typeof first): unknown => names.map((name) => file[name]?.toArray());
+    expect(values(second)).toEqual(values(first));
   });
 
   it("pads rows of unequal length when told where, and says so otherwise", async () => {
     const tokens = write("ragged.json", [[1, 2, 3], [4]]);
-    const args = ["capture", gpt2, "--tokens-file", tokens, "--hooks", "hook_embed", "--out", join(folder, "ragged.safetensors")];
+    const args = [
+      "capture",
+      gpt2,
+      "--tokens-file",
+      tokens,
+      "--hooks",
+      "hook_embed",
+      "--out",
+      join(folder, "ragged.safetensors"),
+    ];
     expect((await limpid(args)).err).toContain("rows of 3, 1 tokens; expected rows of equal length");
     expect(await limpid([...args, "--padding", "left"])).toMatchObject({ code: 0 });
   });
@@ -97,7 +153,16 @@ describe("capture", () => {
   ])("refuses a tokens file that holds %s and writes nothing", async (_, value) => {
     const before = readdirSync(folder).length;
     const out = join(folder, "refused.safetensors");
-    const end = await limpid(["capture", gpt2, "--tokens-file", write("tokens.json", value), "--hooks", "*", "--out", out]);
+    const end = await limpid([
+      "capture",
+      gpt2,
+      "--tokens-file",
+      write("tokens.json", value),
+      "--hooks",
+      "*",
+      "--out",
+      out,
+    ]);
     expect(end.code).toBe(1);
     expect(end.err).toContain("tokens.json: got ");
     expect(end.err).toContain("; expected a list of integers, or a list of such lists.");
@@ -116,13 +181,16 @@ describe("info", () => {
   it("prints sizes, files and hook points without converting a model that needs it", async () => {
     const end = await limpid(["info", "tiny"]);
     expect(end).toMatchObject({ code: 0, err: "" });
-    for (const text of ["gpt2", "float16", "converted once to float32", "256 tokens", "tied head", "tokenizer"]) expect(end.out).toContain(text);
+    for (const text of ["gpt2", "float16", "converted once to float32", "256 tokens", "tied head", "tokenizer"])
+      expect(end.out).toContain(text);
     expect(readdirSync(folder)).not.toContain("cache");
   });
 
   it("lists every hook point with axes and symbolic sizes", async () => {
     const { out } = await limpid(["info", gpt2, "--hooks"]);
-    expect(out).toMatch(/^blocks\.0\.attn\.hook_pattern +\[batch, head=3, queryPos=pos, keyPos=past\+pos\]|^blocks\.0\.attn\.hook_pattern +\[batch, head=3, queryPos=pos, keyPos=pos\]/m);
+    expect(out).toMatch(
+      /^blocks\.0\.attn\.hook_pattern +\[batch, head=3, queryPos=pos, keyPos=past\+pos\]|^blocks\.0\.attn\.hook_pattern +\[batch, head=3, queryPos=pos, keyPos=pos\]/m,
+    );
     expect(out).toMatch(/^hook_tokens .*read only$/m);
   });
 
@@ -199,7 +267,10 @@ describe("generate", () => {
 
   it("refuses what sampling refuses", async () => {
     const end = await limpid(["generate", gpt2, "--tokens", "1", "--top-p", "0"]);
-    expect(end).toMatchObject({ code: 1, err: expect.stringContaining("generate: topP: got 0; expected a number in (0, 1].") as string });
+    expect(end).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("generate: topP: got 0; expected a number in (0, 1].") as string,
+    });
   });
 });
 
@@ -223,7 +294,13 @@ describe("verify", () => {
     fs.writeFileSync(join(broken, "model.safetensors"), bytes);
     const end = await limpid(["verify", broken, "--json"]);
     expect(end.code).toBe(1);
-    const checks = json(end)["checks"] as readonly { readonly law: string; readonly status: string; readonly detail?: string }[];
-    expect(checks).toContainEqual(expect.objectContaining({ law: "weights", status: "failed", value: 1, detail: `1 in ${stored?.name ?? ""}` }));
+    const checks = json(end)["checks"] as readonly {
+      readonly law: string;
+      readonly status: string;
+      readonly detail?: string;
+    }[];
+    expect(checks).toContainEqual(
+      expect.objectContaining({ law: "weights", status: "failed", value: 1, detail: `1 in ${stored?.name ?? ""}` }),
+    );
   });
 });

@@ -63,7 +63,9 @@ describe.skipIf(process.platform === "win32")("findJupyter", () => {
   });
 
   it("looks into each folder once, PATH first", () => {
-    const folders = searchFolders(place("/h", { PATH: ["/a", "/h/.local/bin", "/a"].join(delimiter), VIRTUAL_ENV: "/v" }));
+    const folders = searchFolders(
+      place("/h", { PATH: ["/a", "/h/.local/bin", "/a"].join(delimiter), VIRTUAL_ENV: "/v" }),
+    );
     expect(folders.slice(0, 3)).toEqual(["/a", "/h/.local/bin", "/v/bin"]);
     expect(new Set(folders).size).toBe(folders.length);
   });
@@ -87,7 +89,11 @@ describe.skipIf(process.platform === "win32")("limpid notebook", () => {
     const command = program(join(at, ".local/bin", "jupyter-lab"), "echo 4.3.0");
     const found = await limpid(["notebook", at, "--check", "--json"], { env });
     expect(found.code).toBe(0);
-    expect(json(found)).toMatchObject({ folder: at, kernel: "TypeScript (limpid)", jupyter: { command, version: "4.3.0" } });
+    expect(json(found)).toMatchObject({
+      folder: at,
+      kernel: "TypeScript (limpid)",
+      jupyter: { command, version: "4.3.0" },
+    });
   });
 
   it("starts Jupyter in the folder with the package's kernel for this run only", async () => {
@@ -104,7 +110,10 @@ describe.skipIf(process.platform === "win32")("limpid notebook", () => {
     const [cwd, jupyterPath = "", programs, args] = readFileSync(record, "utf8").split("\n");
     const [kernels = "", mine] = jupyterPath.split(delimiter);
     expect([cwd, mine]).toEqual([at, "/mine"]);
-    expect(JSON.parse(readFileSync(join(kernels, "kernels/tslab/kernel.json"), "utf8"))).toHaveProperty("display_name", "TypeScript (limpid)");
+    expect(JSON.parse(readFileSync(join(kernels, "kernels/tslab/kernel.json"), "utf8"))).toHaveProperty(
+      "display_name",
+      "TypeScript (limpid)",
+    );
     expect(programs).toBe(`${dirname(process.execPath)}${delimiter}${path}`);
     expect(args).toMatch(/^--no-browser --port=8899( --allow-root)?$/);
   });

@@ -27,7 +27,10 @@ describe("help", () => {
   });
 
   it("prints the version of the package", async () => {
-    expect(await limpid(["--version"])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string });
+    expect(await limpid(["--version"])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string,
+    });
   });
 });
 
@@ -40,8 +43,16 @@ describe("wrong usage has exit code 2 and one message on stderr", () => {
     ["a count that is no integer", ["run", "tiny", "hi", "--top", "x"], "Expected an integer of 1 or more."],
     ["a probability above 1", ["generate", "tiny", "hi", "--top-p", "2"], "Expected a number from 0 to 1."],
     ["an unknown precision", ["run", "tiny", "hi", "--precision", "int8"], "Allowed choices are float32, float64."],
-    ["a capture without hooks", ["capture", "tiny", "--prompt", "hi", "--out", out], "required option '--hooks <globs>'"],
-    ["a capture without a file", ["capture", "tiny", "--prompt", "hi", "--hooks", "*"], "required option '--out <file>'"],
+    [
+      "a capture without hooks",
+      ["capture", "tiny", "--prompt", "hi", "--out", out],
+      "required option '--hooks <globs>'",
+    ],
+    [
+      "a capture without a file",
+      ["capture", "tiny", "--prompt", "hi", "--hooks", "*"],
+      "required option '--out <file>'",
+    ],
     [
       "a prompt and tokens",
       ["capture", "tiny", "--prompt", "hi", "--tokens", "1", "--hooks", "*", "--out", out],
@@ -77,15 +88,39 @@ describe("wrong usage has exit code 2 and one message on stderr", () => {
 describe("work that fails has exit code 1 and one line without a stack", () => {
   it.each([
     ["an unknown model", ["info", "./nowhere", "--offline"], /openCheckpoint: "\.\/nowhere": got no folder/],
-    ["an unknown hook", ["capture", gpt2, "--tokens", "1,2", "--hooks", "blocks.0.hook_resid_pst", "--out", out], /got "blocks\.0\.hook_resid_pst".*nearest: blocks\.0\.hook_resid_post/],
-    ["a glob that matches nothing", ["capture", gpt2, "--tokens", "1,2", "--hooks", "blocks.9.*", "--out", out], /"blocks\.9\.\*", which matches nothing/],
+    [
+      "an unknown hook",
+      ["capture", gpt2, "--tokens", "1,2", "--hooks", "blocks.0.hook_resid_pst", "--out", out],
+      /got "blocks\.0\.hook_resid_pst".*nearest: blocks\.0\.hook_resid_post/,
+    ],
+    [
+      "a glob that matches nothing",
+      ["capture", gpt2, "--tokens", "1,2", "--hooks", "blocks.9.*", "--out", out],
+      /"blocks\.9\.\*", which matches nothing/,
+    ],
     ["a missing tokens file", ["run", gpt2, "--tokens-file", "/nowhere/rows.json"], /\/nowhere\/rows\.json/],
     ["a token out of range", ["run", gpt2, "--tokens", "1,99"], /token id 99; expected an integer from 0 to 28/],
     ["text for a model without a tokenizer", ["run", gpt2, "hello"], /got text, for a model without a tokenizer/],
-    ["a folder as the file", ["capture", gpt2, "--tokens", "1", "--hooks", "*", "--out", folder], /--out: got the folder .*; expected a file name/],
-    ["a file in no folder", ["capture", gpt2, "--tokens", "1", "--hooks", "*", "--out", join(folder, "a/b")], /--out: got .*in a folder that does not exist/],
-    ["a notebook folder that is none", ["notebook", join(folder, "none")], /limpid notebook: DIR: got .*, which is no folder/],
-    ["results beyond the memory limit", ["capture", gpt2, "--tokens", "1,2", "--hooks", "*", "--out", out, "--memory-limit", "0.000001"], /expected at most 1\.00 kB/],
+    [
+      "a folder as the file",
+      ["capture", gpt2, "--tokens", "1", "--hooks", "*", "--out", folder],
+      /--out: got the folder .*; expected a file name/,
+    ],
+    [
+      "a file in no folder",
+      ["capture", gpt2, "--tokens", "1", "--hooks", "*", "--out", join(folder, "a/b")],
+      /--out: got .*in a folder that does not exist/,
+    ],
+    [
+      "a notebook folder that is none",
+      ["notebook", join(folder, "none")],
+      /limpid notebook: DIR: got .*, which is no folder/,
+    ],
+    [
+      "results beyond the memory limit",
+      ["capture", gpt2, "--tokens", "1,2", "--hooks", "*", "--out", out, "--memory-limit", "0.000001"],
+      /expected at most 1\.00 kB/,
+    ],
   ])("for %s", async (_, args, message) => {
     const end = await limpid(args);
     expect(end).toMatchObject({ code: 1, out: "" });

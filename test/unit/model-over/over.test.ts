@@ -266,6 +266,19 @@ describe.runIf(hasModel)("a run over data that was stopped", () => {
 });
 
 describe.runIf(hasModel)("an aborted run over data", () => {
+  it("ends before its first batch while the data are still being read", async () => {
+    const controller = new AbortController();
+    let read = 0;
+    const slow = data.text(stories).map((document) => {
+      if (++read === 2) controller.abort();
+      return document;
+    });
+    const batches = slow.pack(model(), { contextLength: 512 });
+    const options = { capture: resid, reduce: reduce.mean(), signal: controller.signal };
+    await refusal(overModel(model().view, batches, options), "ABORTED");
+    expect(read).toBe(2);
+  });
+
   it("ends within a batch and leaves the engine usable", async () => {
     const controller = new AbortController();
     const options = {

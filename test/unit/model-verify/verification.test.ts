@@ -7,9 +7,21 @@ import { above, atMost, exactly, judge } from "../../../src/model/verify/check.j
 import { distance, divergence, logSoftmax, worst } from "../../../src/model/verify/compare.js";
 import { findKnownAnswers } from "../../../src/model/verify/known-answers.js";
 import { Verification } from "../../../src/model/verify/verification.js";
-import { architectureNames, dataFolder, fixture, oracle } from "../../helpers/fixtures.js";
+import { dataFolder, fixture, oracle } from "../../helpers/fixtures.js";
 
 const gpt2 = fixture("architectures", "gpt2");
+/** One of each kind of block; test/golden compares all fixtures with their reference. */
+const kinds = [
+  "gpt2",
+  "pythia",
+  "llama-gqa-bias",
+  "mistral",
+  "qwen3",
+  "gemma2",
+  "tl-no-norm",
+  "tl-bidirectional",
+  "tl-vocab-out",
+];
 
 describe("a verification", () => {
   const verification = new Verification({
@@ -18,8 +30,13 @@ describe("a verification", () => {
     architecture: "gpt2",
     coverage: { layers: [0, 6, 11], nLayers: 12, nParameters: 124_439_808, tokens: 12, inputs: "text" },
     checks: [
-      judge("parts", { measured: "a sum", value: 1.25e-7, bound: atMost(1e-5) }),
-      judge("edits", { measured: "an effect", value: 0, bound: above(0), detail: "nothing happens at blocks.0.hook_q" }),
+      judge("parts", { measured: "a sum", value: 1.26e-7, bound: atMost(1e-5) }),
+      judge("edits", {
+        measured: "an effect",
+        value: 0,
+        bound: above(0),
+        detail: "nothing happens at blocks.0.hook_q",
+      }),
       judge("known answers", { measured: "answers", skipped: "none" }),
     ],
   });
@@ -44,14 +61,18 @@ describe("a verification", () => {
   });
 
   it("is plain data for others", () => {
-    expect(JSON.parse(JSON.stringify(verification))).toMatchObject({ model: "m", isOk: false, coverage: { nLayers: 12 } });
+    expect(JSON.parse(JSON.stringify(verification))).toMatchObject({
+      model: "m",
+      isOk: false,
+      coverage: { nLayers: 12 },
+    });
     expect(verification.failures).toMatchObject([{ law: "edits", value: 0, bound: { relation: ">", value: 0 } }]);
     expect(verification.toView().spec).toMatchObject({ view: "table", rows: { length: 3 } });
   });
 });
 
 describe("verify", () => {
-  it.each(architectureNames)("finds nothing wrong with %s", async (name) => {
+  it.each(kinds)("finds nothing wrong with %s", async (name) => {
     const model = await loadModel(fixture("architectures", name));
     const verification = await verify(model, { quick: true });
     await model.close();
@@ -113,14 +134,19 @@ describe("distances", () => {
     expect(distance([far], [1]).relative).toBe(far);
     expect(distance([Number.NaN], [Number.NaN]).relative).toBe(far);
     expect(distance([1, 2], [1]).relative).toBe(far);
-    expect(worst([["a", 1], ["b", Number.NaN]])).toEqual({ name: "b", value: Number.NaN });
+    expect(
+      worst([
+        ["a", 1],
+        ["b", Number.NaN],
+      ]),
+    ).toEqual({ name: "b", value: Number.NaN });
   });
 
   it("of probabilities are exact in closed form", () => {
     const [p, q] = [logSoftmax([Math.log(3), 0]), logSoftmax([0, 0])];
     expect(Array.from(p)).toEqual([expect.closeTo(Math.log(0.75), 14), expect.closeTo(Math.log(0.25), 14)]);
     expect(divergence(p, q)).toBeCloseTo(0.75 * Math.log(1.5) + 0.25 * Math.log(0.5), 14);
-    expect(logSoftmax([1000, 1000])[0]).toBeCloseTo(-Math.LN2, 14);
+    expect(logSoftmax([1000, 1000])[0]).toBeCloseTo(-Math.LN2, 12);
   });
 });
 
@@ -130,7 +156,8 @@ describe("known answers", () => {
   it("are found by name and sizes together", async () => {
     const model = await loadModel(gpt2);
     const small = { ...model.config, ...sizes };
-    for (const id of ["gpt2", "openai-community/gpt2", "/models/gpt2/"]) expect(findKnownAnswers(id, small)?.name).toBe("gpt2");
+    for (const id of ["gpt2", "openai-community/gpt2", "/models/gpt2/"])
+      expect(findKnownAnswers(id, small)?.name).toBe("gpt2");
     expect(findKnownAnswers("bench/random-gpt2-shape", small)).toBeUndefined();
     expect(findKnownAnswers("gpt2", model.config)).toBeUndefined();
     await model.close();
