@@ -1,7 +1,7 @@
 /** Short typed methods over `GraphBuilder.op`, so that model code reads like the formulas it stands for. */
 import { NetworkOps } from "./ops/network.js";
 
-export { type AttentionSteps, maskedSoftmax } from "./ops/attention-decomposed.js";
+export type { AttentionSteps } from "./ops/attention-decomposed.js";
 export type { AttentionInputs, AttentionOutputs } from "./ops/attention-inputs.js";
 export type { Operand } from "./ops/base.js";
 export type { ScatterReduction, TopK, TopKOptions } from "./ops/indexing.js";

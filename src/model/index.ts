@@ -38,6 +38,7 @@ export type { Processing } from "./processing.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { LogitSelection, RunOptions } from "./run/options.js";
 export type { Receipt } from "./run/receipt.js";
+export { Run } from "./run/result.js";
 export {
   type AnswerTest,
   type AnswerToken,
@@ -45,7 +46,6 @@ export {
   PromptTest,
   type TestPromptOptions,
 } from "./run/test-prompt.js";
-export { Run } from "./run/result.js";
 export {
   type Bound,
   type CheckStatus,

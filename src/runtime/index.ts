@@ -1,6 +1,5 @@
 /** Compiles graphs to onnxruntime sessions and runs them in a worker thread. The only folder that imports onnxruntime-node. */
 export { Engine } from "./engine.js";
-export { workingBytes } from "./estimate.js";
 export type { Sizes } from "./feeds.js";
 export type {
   EngineOptions,

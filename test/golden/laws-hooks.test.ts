@@ -41,13 +41,18 @@ function addition(of: Model, name: string, seed: number): Tensor {
   const size = point?.shape.at(-1);
   const random = createRandom(seed);
   if (typeof size !== "number" || size === 1) return floats([0.1 + random.uniform()], [1], [point?.axes.at(-1) ?? ""]);
-  return floats(Array.from({ length: size }, () => 0.5 * random.normal()), [size], [point?.axes.at(-1) ?? ""]);
+  return floats(
+    Array.from({ length: size }, () => 0.5 * random.normal()),
+    [size],
+    [point?.axes.at(-1) ?? ""],
+  );
 }
 
 function edits(of: Model, names: readonly string[], isOn: (i: number) => boolean): Edit[] {
-  return names.map((name, i) => edit.add(name, addition(of, name, i + 1).mul(isOn(i) ? 1 : 0) as Tensor, selection(of, name, i)));
+  return names.map((name, i) =>
+    edit.add(name, addition(of, name, i + 1).mul(isOn(i) ? 1 : 0) as Tensor, selection(of, name, i)),
+  );
 }
-
 
 function positions(logits: Tensor, batch: number, of: readonly number[]): Tensor {
   return logits.at({ batch, pos: of } as { batch: number }) as Tensor;
@@ -63,15 +68,25 @@ describe.each(architectureNames)("%s", (name) => {
     for (const names of groups(subject)) {
       const batch = names.map(() => row);
       const logits = async (isOn: (i: number) => boolean): Promise<Tensor> =>
-        (await subject.with(...edits(subject, names, isOn)).run(batch)).logits as Tensor;
+        (await subject.with(...edits(subject, names, isOn)).run(batch)).logits;
       const base = await logits(() => false);
       const even = await logits((i) => i % 2 === 0);
       const odd = await logits((i) => i % 2 === 1);
       for (const [i, hook] of names.entries()) {
         const [own, other] = i % 2 === 0 ? [even, odd] : [odd, even];
-        expect(differences(other.at({ batch: i }) as Tensor, base.at({ batch: i }) as Tensor), `${hook}: other rows`).toBe(0);
-        expect(differences(positions(own, i, later), positions(base, i, later)), `${hook}: later positions`).toBeGreaterThan(0);
-        if (isCausal) expect(differences(positions(own, i, earlier), positions(base, i, earlier)), `${hook}: earlier positions`).toBe(0);
+        expect(
+          differences(other.at({ batch: i }) as Tensor, base.at({ batch: i }) as Tensor),
+          `${hook}: other rows`,
+        ).toBe(0);
+        expect(
+          differences(positions(own, i, later), positions(base, i, later)),
+          `${hook}: later positions`,
+        ).toBeGreaterThan(0);
+        if (isCausal)
+          expect(
+            differences(positions(own, i, earlier), positions(base, i, earlier)),
+            `${hook}: earlier positions`,
+          ).toBe(0);
         expect(numbers(own.at({ batch: i }) as Tensor).every(Number.isFinite), `${hook}: finite`).toBe(true);
       }
     }
@@ -99,15 +114,21 @@ describe.each(["gpt2", "qwen3", "gemma2", "tl-vocab-out"])("%s, one question per
       const delta = addition(subject, hook, 7);
       const made = async (factor: number): Promise<{ logits: Tensor; at: Tensor; before: Tensor }> => {
         const before = names.filter((one) => one.startsWith("blocks.0.hook_resid_pre"));
-        const edited = subject.with(edit.add(hook, delta.mul(factor) as Tensor, select));
+        const edited = subject.with(edit.add(hook, delta.mul(factor), select));
         const run = await edited.run([row, row], { capture: [hook, ...before] });
-        return { logits: run.logits as Tensor, at: run.cache.get(hook), before: run.cache.get(before[0] ?? "") };
+        return { logits: run.logits, at: run.cache.get(hook), before: run.cache.get(before[0] ?? "") };
       };
       const [base, edited] = [await made(0), await made(1)];
       const changed = numbers(edited.at).filter((value, i) => value !== numbers(base.at)[i]).length;
       expect(changed, `${hook}: elements changed`).toBe(delta.shape[0]);
-      expect(differences(edited.logits.at({ batch: 0 }) as Tensor, base.logits.at({ batch: 0 }) as Tensor), `${hook}: row 0`).toBe(0);
-      expect(differences(edited.logits.at({ batch: 1 }) as Tensor, base.logits.at({ batch: 1 }) as Tensor), `${hook}: row 1`).toBeGreaterThan(0);
+      expect(
+        differences(edited.logits.at({ batch: 0 }) as Tensor, base.logits.at({ batch: 0 }) as Tensor),
+        `${hook}: row 0`,
+      ).toBe(0);
+      expect(
+        differences(edited.logits.at({ batch: 1 }) as Tensor, base.logits.at({ batch: 1 }) as Tensor),
+        `${hook}: row 1`,
+      ).toBeGreaterThan(0);
       if (hook.startsWith("blocks.0.") && hook !== "blocks.0.hook_resid_pre")
         expect(differences(edited.before, base.before), `${hook}: the stream before`).toBe(0);
     }
@@ -120,7 +141,11 @@ describe("what cannot be edited", () => {
     await expect(subject.with(edit.zero("hook_tokens")).run([row])).rejects.toThrow(
       "edit.zero at hook_tokens: got a hook point that can only be read; expected a hook point on the way to an output. Change the input instead.",
     );
-    await expect(subject.with(edit.zero("blocks.0.ln1.hook_scale")).run([row])).rejects.toThrow(/got a norm scale to be set to 0, which divides by zero.*hook_attn_out/);
-    await expect(subject.with(edit.zero("q_input"), edit.add("blocks.0.ln1.hook_scale", 1)).run([row])).rejects.toThrow(/gives each head its own norm; expected one of the two in a layer/);
+    await expect(subject.with(edit.zero("blocks.0.ln1.hook_scale")).run([row])).rejects.toThrow(
+      /got a norm scale to be set to 0, which divides by zero.*hook_attn_out/,
+    );
+    await expect(subject.with(edit.zero("q_input"), edit.add("blocks.0.ln1.hook_scale", 1)).run([row])).rejects.toThrow(
+      /gives each head its own norm; expected one of the two in a layer/,
+    );
   });
 });

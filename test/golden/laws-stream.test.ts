@@ -50,13 +50,13 @@ describe.each(architectureNames)("%s", (name) => {
       capture: /hook_(pos_)?embed$|hook_(attn|mlp)_out$|resid_post$/,
     });
     let sum = cache.get("embed").mul(1) as Tensor;
-    if (cache.has("hook_pos_embed")) sum = sum.add(cache.get("pos_embed")) as Tensor;
+    if (cache.has("hook_pos_embed")) sum = sum.add(cache.get("pos_embed"));
     for (let layer = 0; layer < nLayers; layer++) {
-      sum = sum.add(cache.get("attn_out", layer)) as Tensor;
-      if (cache.has(`blocks.${layer}.hook_mlp_out`)) sum = sum.add(cache.get("mlp_out", layer)) as Tensor;
-      expectClose(sum, cache.get("resid_post", layer) as Tensor, 1e-6, `layer ${layer}`);
+      sum = sum.add(cache.get("attn_out", layer));
+      if (cache.has(`blocks.${layer}.hook_mlp_out`)) sum = sum.add(cache.get("mlp_out", layer));
+      expectClose(sum, cache.get("resid_post", layer), 1e-6, `layer ${layer}`);
     }
-    expectClose(logits, await lens(subject, cache.get("resid_post", nLayers - 1) as Tensor), 2e-5, "lens");
+    expectClose(logits, await lens(subject, cache.get("resid_post", nLayers - 1)), 2e-5, "lens");
   });
 
   it("composes: stopping at a layer and starting there again is the whole run, bit for bit", async () => {
@@ -70,17 +70,14 @@ describe.each(architectureNames)("%s", (name) => {
       const whole = await subject.run({ tokens: rows, ...more }, { capture: "pattern" });
       for (let layer = 0; layer < subject.config.nLayers; layer++) {
         const { residual } = await subject.run({ tokens: rows, ...more }, { stopAtLayer: layer });
-        const rest = await subject.run(
-          { residual: residual as Tensor, ...more },
-          { startAtLayer: layer, capture: "pattern" },
-        );
+        const rest = await subject.run({ residual: residual, ...more }, { startAtLayer: layer, capture: "pattern" });
         expectSame(rest.logits, whole.logits, `from layer ${layer}`);
         for (const [hook, value] of rest.cache.entries()) expectSame(value, whole.cache.get(hook), hook);
         expect(rest.receipt.layers).toEqual(whole.receipt.layers.slice(layer));
       }
       const end = await subject.run({ tokens: rows, ...more }, { stopAtLayer: subject.config.nLayers });
       const last = await subject.run({ tokens: rows, ...more }, { capture: "resid_post", logits: "none" });
-      expectSame(end.residual, last.cache.get("resid_post", subject.config.nLayers - 1) as Tensor, "the last stream");
+      expectSame(end.residual, last.cache.get("resid_post", subject.config.nLayers - 1), "the last stream");
     }
   });
 
@@ -90,30 +87,23 @@ describe.each(architectureNames)("%s", (name) => {
     expectSame((await subject.run(rows, { layers: [0, 1] })).logits, usual.logits, "layers 0, 1");
     const looped = await subject.run(rows, { layers: [0, 1, 1], capture: ["resid_post", "blocks.1~2.attn.hook_z"] });
     const { residual } = await subject.run(rows, { stopAtLayer: 2 });
-    const second = await subject.run(
-      { residual: residual as Tensor },
-      { startAtLayer: 1, capture: ["resid_post", "z"] },
-    );
+    const second = await subject.run({ residual: residual }, { startAtLayer: 1, capture: ["resid_post", "z"] });
     expectSame(looped.logits, second.logits, "layers 0, 1, 1");
     expectSame(
       looped.cache.get("blocks.1~2.hook_resid_post") as Tensor,
-      second.cache.get("resid_post", 1) as Tensor,
+      second.cache.get("resid_post", 1),
       "second time",
     );
-    expectSame(
-      looped.cache.get("blocks.1~2.attn.hook_z") as Tensor,
-      second.cache.get("z", 1) as Tensor,
-      "z of the second time",
-    );
+    expectSame(looped.cache.get("blocks.1~2.attn.hook_z") as Tensor, second.cache.get("z", 1), "z of the second time");
     const other = await subject.run(rows, { layers: [1], capture: "resid_pre" });
-    const skipped = await subject.run({ residual: other.cache.get("resid_pre", 1) as Tensor }, { startAtLayer: 1 });
+    const skipped = await subject.run({ residual: other.cache.get("resid_pre", 1) }, { startAtLayer: 1 });
     expectSame(other.logits, skipped.logits, "layer 1 alone");
   });
 
   it("takes embeddings for tokens", async () => {
     const subject = await model(name);
     const { cache, logits } = await subject.run(rows, { capture: "embed" });
-    const again = await subject.run({ embeddings: cache.get("embed") as Tensor }, { capture: "resid_post" });
+    const again = await subject.run({ embeddings: cache.get("embed") }, { capture: "resid_post" });
     expectSame(again.logits, logits, "embeddings as input");
     expect(again.tokens.shape).toEqual([2, 0]);
   });
@@ -130,9 +120,9 @@ describe.each(architectureNames)("%s", (name) => {
     const same = (output: string, expected: Tensor): void => {
       const raw = values[output];
       if (raw === undefined) throw new Error(`no output ${output}`);
-      expectSame(Tensor.of(raw.data, raw.shape) as Tensor, expected, output);
+      expectSame(Tensor.of(raw.data, raw.shape), expected, output);
     };
-    same("logits", whole.logits as Tensor);
+    same("logits", whole.logits);
     for (const [hook, value] of whole.cache.entries()) same(`${capturePrefix}${hook}`, value);
   });
 });

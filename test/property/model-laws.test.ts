@@ -5,7 +5,15 @@ import { edit, type Model, type Run } from "../../src/model/index.js";
 import type { Tensor } from "../../src/tensor/index.js";
 import { expectClose } from "../helpers/close.js";
 import { architectureNames } from "../helpers/fixtures.js";
-import { atSlots, differences, equalRows, expectSame, fixtureModels, kernelTolerance, unequalRows } from "./model-support.js";
+import {
+  atSlots,
+  differences,
+  equalRows,
+  expectSame,
+  fixtureModels,
+  kernelTolerance,
+  unequalRows,
+} from "./model-support.js";
 
 const model = fixtureModels();
 const options = { numRuns: 2 };
@@ -46,7 +54,12 @@ describe.each(architectureNames)("%s", (name) => {
               const single = alone[r]?.cache.get(hook) as Tensor;
               expectClose(atSlots(value, r, slots), atSlots(single, 0, whole), kernelTolerance, `${hook}, ${place}`);
             }
-            expectClose(atSlots(padded.logits, r, slots), atSlots(alone[r]?.logits as Tensor, 0, whole), kernelTolerance, place);
+            expectClose(
+              atSlots(padded.logits, r, slots),
+              atSlots(alone[r]?.logits as Tensor, 0, whole),
+              kernelTolerance,
+              place,
+            );
           });
         }
       }),
@@ -63,7 +76,11 @@ describe.each(architectureNames)("%s", (name) => {
         for (const [r, row] of rows.entries()) {
           const single = await subject.run(row, { capture });
           for (const [hook, value] of batch.cache.entries())
-            expectSame(value.at({ batch: r }) as Tensor, single.cache.get(hook).at({ batch: 0 }) as Tensor, `${hook}, row ${r}`);
+            expectSame(
+              value.at({ batch: r }) as Tensor,
+              single.cache.get(hook).at({ batch: 0 }) as Tensor,
+              `${hook}, row ${r}`,
+            );
           expectSame(batch.logits.at({ batch: r }), single.logits.at({ batch: 0 }), `logits, row ${r}`);
         }
       }),
@@ -82,7 +99,11 @@ describe.each(architectureNames)("%s", (name) => {
         if (a === undefined || b === undefined) throw new Error(`no logits before ${at}`);
         if (attentionDirection === "causal") expectSame(b, a, `logits before position ${at}`);
         else expect(differences(a, b)).toBeGreaterThan(0);
-        expectSame(runs[1]?.logits.at({ batch: 1 }) as Tensor, runs[0]?.logits.at({ batch: 1 }) as Tensor, "the other row");
+        expectSame(
+          runs[1]?.logits.at({ batch: 1 }) as Tensor,
+          runs[0]?.logits.at({ batch: 1 }) as Tensor,
+          "the other row",
+        );
       }),
       options,
     );
@@ -90,20 +111,30 @@ describe.each(architectureNames)("%s", (name) => {
 
   it("computes the same logits whatever is captured", async () => {
     const subject = await model(name);
-    const row = [[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]];
+    const row = [
+      [3, 1, 4, 1, 5],
+      [9, 2, 6, 5, 3],
+    ];
     const { logits } = await subject.run(row);
-    expectSame((await subject.run(row, { capture: outside(subject) })).logits, logits, "all but norms and scores captured");
+    expectSame(
+      (await subject.run(row, { capture: outside(subject) })).logits,
+      logits,
+      "all but norms and scores captured",
+    );
     expectClose((await subject.run(row, { capture: "*" })).logits, logits, kernelTolerance, "everything captured");
     expectSame((await subject.run(row, { checks: false })).logits, logits, "without checks");
     const last = await subject.run(row, { logits: "last" });
-    expectClose(last.logits.at({ pos: 0 }) as Tensor, logits.at({ pos: 4 }) as Tensor, kernelTolerance, "last logits");
+    expectClose(last.logits.at({ pos: 0 }), logits.at({ pos: 4 }), kernelTolerance, "last logits");
     const some = await subject.run(row, { logits: [1, -1, 0] });
     expectClose(some.logits, logits.at({ pos: [1, 4, 0] }), kernelTolerance, "logits at chosen positions");
   });
 
   it("is unchanged by patches of its own values, all points together", async () => {
     const subject = await model(name);
-    const rows = [[2, 7, 1, 8, 2], [6, 0, 3, 3, 1]];
+    const rows = [
+      [2, 7, 1, 8, 2],
+      [6, 0, 3, 3, 1],
+    ];
     const base = await subject.run(rows, { capture: "*" });
     const points = editable(subject);
     const usual = points.filter((hook) => !splitPoint.test(hook));
@@ -111,7 +142,9 @@ describe.each(architectureNames)("%s", (name) => {
     const again = await patched.run(rows, { capture: "*" });
     expectSame(again.logits, base.logits, "logits");
     for (const [hook, value] of base.cache.entries()) expectSame(again.cache.get(hook), value, hook);
-    const split = subject.with(...points.filter((hook) => splitPoint.test(hook)).map((hook) => edit.patch(hook, base.cache, { row: 1 })));
+    const split = subject.with(
+      ...points.filter((hook) => splitPoint.test(hook)).map((hook) => edit.patch(hook, base.cache, { row: 1 })),
+    );
     expectClose((await split.run(rows)).logits, base.logits, kernelTolerance, "per-head inputs and results");
   });
 
@@ -131,7 +164,9 @@ describe.each(architectureNames)("%s", (name) => {
         }
         const greedy = await subject.generate(prompts, { maxNewTokens: 6 });
         for (const [r, prompt] of prompts.entries())
-          expect((await subject.generate([prompt], { maxNewTokens: 6 })).newTokens[0], `row ${r}`).toEqual(greedy.newTokens[r]);
+          expect((await subject.generate([prompt], { maxNewTokens: 6 })).newTokens[0], `row ${r}`).toEqual(
+            greedy.newTokens[r],
+          );
       }),
       { numRuns: 2 },
     );
@@ -141,25 +176,38 @@ describe.each(architectureNames)("%s", (name) => {
 describe.each(["gpt2", "gemma2"])("%s, point by point", (name) => {
   it("is unchanged by a patch of any one hook point with its own value", async () => {
     const subject = await model(name);
-    const rows = [[2, 7, 1, 8], [6, 0, 3, 3]];
+    const rows = [
+      [2, 7, 1, 8],
+      [6, 0, 3, 3],
+    ];
     const base = await subject.run(rows, { capture: "*" });
     for (const hook of editable(subject)) {
-      const { logits } = await subject.with(edit.patch(hook, base.cache)).run(rows, { capture: `${hook.startsWith("blocks.") ? hook : "hook_embed"}` });
+      const { logits } = await subject
+        .with(edit.patch(hook, base.cache))
+        .run(rows, { capture: hook.startsWith("blocks.") ? hook : "hook_embed" });
       expectClose(logits, base.logits, kernelTolerance, hook);
       if (!splitPoint.test(hook)) continue;
       // The same kernels on both sides: the patched graph with another batch row's values must differ.
       const other = await subject.run([...rows].reverse(), { capture: hook });
-      expect(differences((await subject.with(edit.patch(hook, other.cache)).run(rows)).logits, logits), hook).toBeGreaterThan(0);
+      expect(
+        differences((await subject.with(edit.patch(hook, other.cache)).run(rows)).logits, logits),
+        hook,
+      ).toBeGreaterThan(0);
     }
   });
 
   it("keeps every bit when a patch writes the value that the same kernels made", async () => {
     const subject = await model(name);
-    const rows = [[2, 7, 1, 8], [6, 0, 3, 3]];
+    const rows = [
+      [2, 7, 1, 8],
+      [6, 0, 3, 3],
+    ];
     for (const hook of editable(subject)) {
       const neutral = subject.with(edit.scale(hook, 1));
       const base = await neutral.run(rows, { capture: hook });
-      const patched = await subject.with(edit.scale(hook, 1), edit.patch(hook, base.cache, { row: 0 })).run(rows, { capture: hook });
+      const patched = await subject
+        .with(edit.scale(hook, 1), edit.patch(hook, base.cache, { row: 0 }))
+        .run(rows, { capture: hook });
       expectSame(patched.logits, base.logits, hook);
       expectSame(patched.cache.get(hook), base.cache.get(hook), hook);
     }

@@ -30,7 +30,10 @@ export function expectSame(actual: Tensor, expected: Tensor, name: string): void
 /** How many elements differ; NaN equals NaN. */
 export function differences(a: Tensor, b: Tensor): number {
   const [left, right] = [numbers(a), numbers(b)];
-  return left.filter((value, i) => !Object.is(value, right[i]) && value !== right[i]).length + Math.abs(left.length - right.length);
+  return (
+    left.filter((value, i) => !Object.is(value, right[i]) && value !== right[i]).length +
+    Math.abs(left.length - right.length)
+  );
 }
 
 /** Elements as numbers, in order. */
@@ -40,7 +43,7 @@ export function numbers(tensor: Tensor): number[] {
 
 /** A tensor of float32 numbers. */
 export function floats(data: readonly number[], shape: readonly number[], axes: readonly string[]): Tensor {
-  return Tensor.of(Float32Array.from(data), shape, axes) as Tensor;
+  return Tensor.of(Float32Array.from(data), shape, axes);
 }
 
 /** Rows of token ids of one length. */
@@ -60,5 +63,5 @@ export function unequalRows(config: ModelConfig, longest: number): fc.Arbitrary<
 export function atSlots(value: Tensor, row: number, slots: readonly number[]): Tensor {
   const positions = value.axes.filter((axis) => axis === "pos" || axis === "queryPos" || axis === "keyPos");
   const selection = Object.fromEntries(positions.map((axis) => [axis, slots]));
-  return value.at({ batch: row, ...selection } as { batch: number }) as Tensor;
+  return value.at({ batch: row, ...selection }) as Tensor;
 }

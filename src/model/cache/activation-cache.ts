@@ -101,13 +101,21 @@ export class ActivationCache {
    * @throws HookNotFoundError when the run did not capture it; the message lists the nearest names that it did.
    */
   get(name: StreamName): Tensor<FloatType, readonly ["batch", "pos", "dModel"]>;
+  /** Returns attention scores or a pattern. */
   get(name: PatternName): Tensor<FloatType, readonly ["batch", "head", "queryPos", "keyPos"]>;
+  /** Returns vectors of heads. */
   get(name: HeadName): Tensor<FloatType, readonly ["batch", "pos", "head", "dHead"]>;
+  /** Returns activations of neurons. */
   get(name: NeuronName): Tensor<FloatType, readonly ["batch", "pos", "dMlp"]>;
+  /** Returns the activation of a short name in a layer. */
   get<P extends BlockPoint>(name: P, layer: number): Tensor<FloatType, AxesOf<P>>;
+  /** Returns the activation of a short name outside the blocks. */
   get<P extends OuterPoint>(name: P): Tensor<FloatType, AxesOf<P>>;
+  /** Returns the activation of a reference. */
   get<A extends readonly string[]>(ref: HookRef<A>): Tensor<FloatType, A>;
+  /** Returns the activation of any name. */
   get(name: string, layer?: number, layerType?: string): Tensor;
+  /** Looks a name up in any of these forms. */
   get(name: string | HookRef, layer?: number, layerType?: string): Tensor {
     const full = typeof name === "string" ? this.#fullName(name, layer, layerType) : refName(name);
     const tensor = this.#tensors.get(full);
@@ -173,7 +181,9 @@ export class ActivationCache {
     name: P,
     layers?: readonly number[],
   ): Tensor<FloatType, readonly ["layer", ...AxesOf<P>]>;
+  /** Returns one activation of several layers side by side, by any short name. */
   stackActivation(name: string, layers?: readonly number[]): Tensor;
+  /** Looks the name up in each layer. */
   stackActivation(name: string, layers?: readonly number[]): Tensor {
     return stackLayers(
       { tensors: this.#tensors, ...(this.#origin === undefined ? {} : { origin: this.#origin }) },

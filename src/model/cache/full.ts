@@ -8,7 +8,7 @@ import { endOf, type Look, lookOf } from "./look.js";
 import { neuronKind } from "./neurons.js";
 import { addParts, type PartKind } from "./part-stack.js";
 import { builderLike, refuseEditedStream, selectPositions, stackFacts } from "./resid.js";
-import { entryNames, siteOf, stepLabel, type StepWrite, writesBefore } from "./site.js";
+import { entryNames, type StepWrite, siteOf, stepLabel, writesBefore } from "./site.js";
 import { frameOf, frameWithout, type StackBuilder } from "./stack-builder.js";
 import { finish } from "./tail.js";
 import type { AccumulatedBiasOptions, FullDecompositionOptions, ResidStack } from "./types.js";

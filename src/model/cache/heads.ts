@@ -8,7 +8,7 @@ import { endOf, type Look, lookOf } from "./look.js";
 import type { PartKind } from "./part-stack.js";
 import { headProduct } from "./products.js";
 import { selectPositions } from "./resid.js";
-import { stepLabel, type StepWrite, writeOfLayer } from "./site.js";
+import { type StepWrite, stepLabel, writeOfLayer } from "./site.js";
 import { checkStackSize, frameOf, frameWithout } from "./stack-builder.js";
 import { finish, joinTails } from "./tail.js";
 import type { HeadResultsOptions } from "./types.js";

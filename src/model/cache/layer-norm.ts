@@ -10,7 +10,7 @@ import type { Tensor } from "../../tensor/index.js";
 import type { Normalization } from "../config.js";
 import type { AxisSelection, PositionSelection } from "../edits/types.js";
 import { type CacheContext, need, refuseEdits } from "./context.js";
-import { normName, type Site, siteOf, type StepWrite } from "./site.js";
+import { normName, type Site, type StepWrite, siteOf } from "./site.js";
 import { sliceAxis, slicePositions } from "./slice.js";
 import { applyTail, centre, joinTails, noTail, type Tail, type TailMap } from "./tail.js";
 import type { ApplyLnOptions, ResidStack } from "./types.js";

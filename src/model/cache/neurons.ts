@@ -10,7 +10,7 @@ import { endOf, type Look, lookOf } from "./look.js";
 import type { PartKind } from "./part-stack.js";
 import { neuronProduct } from "./products.js";
 import { selectPositions } from "./resid.js";
-import { stepLabel, type StepWrite, writeOfLayer } from "./site.js";
+import { type StepWrite, stepLabel, writeOfLayer } from "./site.js";
 import { dropsAxis, sliceAxis } from "./slice.js";
 import { checkStackSize, frameOf, frameWithout } from "./stack-builder.js";
 import { joinTails } from "./tail.js";

@@ -46,9 +46,7 @@ export function runOrigin({ view, batch, layout, request }: RunRecord): CacheOri
     layers: request.layers,
     entry: request.entry,
     edits: request.edits.map(({ edit, hooks }) => ({ name: edit.name, hooks })),
-    ...(tokens === undefined
-      ? {}
-      : { tokens: Tensor.of(tokens, [batch.batch, batch.pos], ["batch", "pos"]) as Tensor }),
+    ...(tokens === undefined ? {} : { tokens: Tensor.of(tokens, [batch.batch, batch.pos], ["batch", "pos"]) }),
     ...(request.isPadded ? { realSlots: layout.realSlots } : {}),
   };
 }

@@ -5,7 +5,7 @@ import { type CacheContext, need } from "./context.js";
 import { normHooks, refuseEditedWrites } from "./layer-norm.js";
 import { endOf, type Look, lookOf } from "./look.js";
 import { builderLike, refuseEditedStream, selectPositions, stackFacts } from "./resid.js";
-import { siteOf, type StepWrite, streamName, writesBefore } from "./site.js";
+import { type Site, type StepWrite, siteOf, streamName, writesBefore } from "./site.js";
 import { type Frame, frameOf, frameWithout, type StackBuilder } from "./stack-builder.js";
 import { finish } from "./tail.js";
 import type { ResidStack, StackHeadsOptions } from "./types.js";
@@ -37,8 +37,19 @@ export async function addParts(
   }
 }
 
-/** Every part of a kind before a place, with the remainder where asked. */
-export async function stackParts(ctx: CacheContext, kind: PartKind, options: StackHeadsOptions): Promise<ResidStack> {
+/** The place, the writes and the activations of one stack. */
+interface Opened {
+  readonly site: Site;
+  readonly writes: readonly StepWrite[];
+  readonly look: Look;
+  /** Position axes of every entry. */
+  readonly positions: Frame;
+  /** The stream at the place; present with a remainder, and where there are no parts to take positions from. */
+  readonly whole?: Tensor;
+}
+
+/** Checks edits and captures, and reads what the whole stack needs. */
+async function openParts(ctx: CacheContext, kind: PartKind, options: StackHeadsOptions): Promise<Opened> {
   const site = siteOf(ctx, options);
   const { applyLn = false, inclRemainder = false } = options;
   const writes = writesBefore(ctx, site).filter(({ write }) => write.name === kind.sublayer);
@@ -49,14 +60,19 @@ export async function stackParts(ctx: CacheContext, kind: PartKind, options: Sta
   const streams = inclRemainder || first === undefined ? [stream] : [];
   const get = need(ctx, [...writes.flatMap(kind.hooks), ...streams, ...(applyLn ? normHooks(ctx, site) : [])]);
   const look = await lookOf(ctx, options, site);
-  const whole = streams.map((name) => selectPositions(ctx, get(name), options));
-  const positions =
-    first === undefined ? frameWithout(whole[0] ?? get(stream), ["dModel"]) : kind.positions(first, look);
+  if (first !== undefined && !inclRemainder) return { site, writes, look, positions: kind.positions(first, look) };
+  const whole = selectPositions(ctx, get(stream), options);
+  return { site, writes, look, positions: frameWithout(whole, ["dModel"]), whole };
+}
+
+/** Every part of a kind before a place, with the remainder where asked. */
+export async function stackParts(ctx: CacheContext, kind: PartKind, options: StackHeadsOptions): Promise<ResidStack> {
+  const { site, writes, look, positions, whole } = await openParts(ctx, kind, options);
+  const remainder = options.inclRemainder === true ? whole : undefined;
   const frame = frameOf(positions, endOf(ctx, positions, look.directions));
-  const perWrite = first === undefined ? 0 : kind.labels(first).length;
-  const count = writes.length * perWrite + (inclRemainder ? 1 : 0);
+  const count = writes.flatMap(kind.labels).length + (remainder === undefined ? 0 : 1);
   const builder = builderLike(ctx, frame, ctx.origin.precision, count);
   await addParts(ctx, builder, kind, { writes, look });
-  if (inclRemainder) for (const one of whole) builder.addRemainder(finish(one, look.tail, look.directions));
+  if (remainder !== undefined) builder.addRemainder(finish(remainder, look.tail, look.directions));
   return { ...builder.finish(), ...stackFacts(ctx, site, options) };
 }

@@ -91,7 +91,7 @@ function isPlainOrigin(value: Json): value is Json & PlainOrigin {
 function readOrigin(value: unknown, tokens: Tensor | undefined, path: string): CacheOrigin | undefined {
   if (value === undefined) return undefined;
   if (!isJsonObject(value) || !isPlainOrigin(value)) throw badRecord(path, "a record with missing or wrong fields");
-  const { model, identity, processing, precision, layers, entry, edits, realSlots } = value as Json & PlainOrigin;
+  const { model, identity, processing, precision, layers, entry, edits, realSlots } = value;
   const rows = Array.isArray(realSlots) && realSlots.every(isNumbers) ? realSlots : undefined;
   return {
     ...{ model, identity, processing, precision, layers, entry, edits },

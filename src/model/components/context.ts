@@ -1,5 +1,5 @@
 /** What a component sees while it builds its part of a graph. */
-import type { GraphDType, Ops, Value } from "../../graph/index.js";
+import type { Ops, Value } from "../../graph/index.js";
 import type { ModelConfig } from "../config.js";
 import type { Processing } from "../processing.js";
 
@@ -58,11 +58,8 @@ export interface SharedInputs {
   readonly past?: readonly { readonly key: Value; readonly value: Value }[];
   /** `[batch, count]` slots whose logits are wanted; absent for all. */
   readonly logitSlots?: Value;
-}
-
-/** The dtype of floating-point values in this graph. */
-export function floatType(ctx: Pick<BuildContext, "precision">): GraphDType {
-  return ctx.precision;
+  /** Whether logits of every slot are computed although only some are wanted: for a loss. */
+  readonly needsAllLogits: boolean;
 }
 
 /** A floating-point constant in the graph's precision. */

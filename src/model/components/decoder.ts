@@ -20,6 +20,8 @@ export interface DecoderValues {
   readonly stream: readonly Value[];
   /** `[batch, pos or count, dVocabOut]`; absent when the program stops before the unembedding. */
   readonly logits?: Value;
+  /** `[batch, pos, dVocabOut]`, where logits of every slot are computed. */
+  readonly allLogits?: Value;
 }
 
 const streamAxes = ["batch", "pos", "dModel"];
@@ -70,24 +72,28 @@ function wantedSlots(ctx: BuildContext, x: Value): Value {
   return ctx.ops.gatherND(x, ctx.ops.unsqueeze(logitSlots, [2]), 1);
 }
 
+/** `x W_U + b_U`, centred over the vocabulary where the view says so. */
+function project(ctx: BuildContext, map: WeightMap, x: Value): Value {
+  const logits = applyLinear(ctx, x, map.unembed);
+  if (!ctx.processing.centerUnembed) return logits;
+  return ctx.ops.sub(logits, ctx.ops.reduceMean(logits, [2]));
+}
+
+function softCapped(ctx: BuildContext, logits: Value): Value {
+  const cap = ctx.config.outputLogitsSoftCap;
+  if (cap === undefined) return logits;
+  return ctx.ops.mul(ctx.ops.tanh(ctx.ops.div(logits, cap)), cap);
+}
+
 /** Final norm and unembedding; positions nobody asked for are dropped before the large product. */
-function unembed(ctx: BuildContext, map: WeightMap, stream: Value): Value {
-  const { ops, config } = ctx;
-  const kind = map.lnFinal === undefined ? null : config.finalNormalization;
+function unembed(ctx: BuildContext, map: WeightMap, stream: Value): Pick<DecoderValues, "logits" | "allLogits"> {
+  const kind = map.lnFinal === undefined ? null : ctx.config.finalNormalization;
   const normed = norm(ctx, "ln_final", stream, { kind, weights: map.lnFinal ?? {}, axes: streamAxes });
   const input = ctx.hook("unembed.hook_in", normed, streamAxes);
-  const project = (x: Value): Value => {
-    const logits = applyLinear(ctx, x, map.unembed);
-    if (!ctx.processing.centerUnembed) return logits;
-    return ops.sub(logits, ops.reduceMean(logits, [2]));
-  };
-  const isWhole = ctx.isWanted("unembed.hook_out");
-  const raw = isWhole ? project(input) : project(wantedSlots(ctx, input));
-  const hooked = ctx.hook("unembed.hook_out", raw, ["batch", "pos", "dVocabOut"]);
-  const logits = isWhole ? wantedSlots(ctx, hooked) : hooked;
-  const cap = config.outputLogitsSoftCap;
-  if (cap === undefined) return logits;
-  return ops.mul(ops.tanh(ops.div(logits, floatConstant(ctx, cap))), floatConstant(ctx, cap));
+  const isWhole = ctx.inputs.needsAllLogits || ctx.isWanted("unembed.hook_out");
+  const raw = project(ctx, map, isWhole ? input : wantedSlots(ctx, input));
+  const logits = softCapped(ctx, ctx.hook("unembed.hook_out", raw, ["batch", "pos", "dVocabOut"]));
+  return isWhole ? { logits: wantedSlots(ctx, logits), allLogits: logits } : { logits };
 }
 
 /** Builds the graph of a program of layers; `withLogits` false stops before the final norm. */
@@ -104,5 +110,5 @@ export function decoder(
     if (weights !== undefined && input !== undefined) stream.push(block(ctx, input, { name, layer, step, weights }));
   });
   const final = stream.at(-1);
-  return withLogits && final !== undefined ? { stream, logits: unembed(ctx, map, final) } : { stream };
+  return withLogits && final !== undefined ? { stream, ...unembed(ctx, map, final) } : { stream };
 }

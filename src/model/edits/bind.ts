@@ -89,26 +89,34 @@ function* indices(shape: readonly number[]): Generator<readonly number[]> {
   }
 }
 
+/** For one row, where an element of the value lands; `undefined` outside this run. */
+function placeIn(input: ValueInput, run: Run, row: number): (index: readonly number[]) => number | undefined {
+  const { given, isSpread } = input.layout;
+  const batchAxis = input.point.axes.indexOf("batch");
+  const isShared = given[batchAxis] === 1;
+  const places = isSpread.map((isListed, i) =>
+    isListed && given[i] !== run.shape[i] ? targets(input, i, run, row) : undefined,
+  );
+  const onAxis = (k: number, i: number): number | undefined => {
+    const listed = places[i];
+    if (isShared && i === batchAxis && run.shape[i] !== 1) return row;
+    return listed === undefined ? k : listed[k];
+  };
+  return (index) => flatIndex(index.map(onAxis), run.shape);
+}
+
 /** Copies a value into an array whose listed axes are spread over each row's targets; elsewhere 0 (masked out). */
 function spread(input: ValueInput, run: Run, data: ArrayLike<number>, out: Float32Array | Float64Array): void {
   const { given, isSpread } = input.layout;
   const batchAxis = input.point.axes.indexOf("batch");
-  const isShared = batchAxis < 0 || given[batchAxis] === 1;
-  const rows = isShared ? (run.shape[batchAxis] ?? 1) : 1;
-  const placeIn = (row: number): ((index: readonly number[]) => number | undefined) => {
-    const places = isSpread.map((isListed, i) => (isListed && given[i] !== run.shape[i] ? targets(input, i, run, row) : undefined));
-    return (index) => {
-      const target = index.map((k, i) => (isShared && i === batchAxis ? row : places[i] === undefined ? k : places[i]?.[k]));
-      return flatIndex(target, run.shape);
-    };
-  };
-  const place = Array.from({ length: run.layout.batch }, (_, row) => placeIn(row));
-  const rowTargets = isSpread[batchAxis] === true ? targets(input, batchAxis, run, 0) : undefined;
+  const place = Array.from({ length: run.layout.batch }, (_, row) => placeIn(input, run, row));
+  const listedRows = isSpread[batchAxis] === true ? targets(input, batchAxis, run, 0) : undefined;
+  const all = place.map((_, row) => row).slice(0, run.shape[batchAxis] ?? 1);
   let flat = 0;
   for (const index of indices(given)) {
-    const own = rowTargets?.[index[batchAxis] ?? 0] ?? index[batchAxis] ?? 0;
-    for (let copy = 0; copy < rows; copy++) {
-      const target = place[isShared ? copy : own]?.(index);
+    const own = index[batchAxis] ?? 0;
+    for (const row of given[batchAxis] === 1 ? all : [listedRows?.[own] ?? own]) {
+      const target = place[row]?.(index);
       if (target !== undefined) out[target] = data[flat] ?? 0;
     }
     flat++;

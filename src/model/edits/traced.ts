@@ -145,7 +145,7 @@ function numbers(tensor: Tensor): Iterable<number> {
 export function inOrderOf(tensor: Tensor, axes: readonly string[]): Tensor {
   const sorted = axes.filter((axis) => tensor.axes.includes(axis));
   const isKnown = sorted.length === tensor.axes.length;
-  return isKnown && sorted.some((axis, i) => axis !== tensor.axes[i]) ? (tensor.transpose(sorted) as Tensor) : tensor;
+  return isKnown && sorted.some((axis, i) => axis !== tensor.axes[i]) ? tensor.transpose(sorted) : tensor;
 }
 
 /** Places a tensor's axes among `axes` by name where all are known there, else from the right. */

@@ -13,8 +13,8 @@ function isSource(value: EditValue): value is ValueSource {
 
 function asTensor(value: number | readonly number[] | Tensor): Tensor {
   if (value instanceof Tensor) return value;
-  if (typeof value === "number") return Tensor.of(Float64Array.of(value), []) as Tensor;
-  return Tensor.of(Float64Array.from(value), [value.length]) as Tensor;
+  if (typeof value === "number") return Tensor.of(Float64Array.of(value), []);
+  return Tensor.of(Float64Array.from(value), [value.length]);
 }
 
 /** The tensor that an edit writes at one hook point, axes in the point's order. */

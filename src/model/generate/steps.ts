@@ -1,8 +1,8 @@
 /** One step of generation: a run with cached keys and values. */
 import type { LongCallOptions } from "../../core/index.js";
 import type { RawTensor } from "../../runtime/index.js";
-import { type BatchLayout, selectedIndices, selectedSlots } from "../edits/positions.js";
-import type { Edit, PositionSelection } from "../edits/types.js";
+import { type BatchLayout, selectedSlots } from "../edits/positions.js";
+import type { AxisSelection, Edit, PositionSelection } from "../edits/types.js";
 import { capturePrefix } from "../plan/build.js";
 import { planSteps } from "../plan/plan.js";
 import type { GraphRequest, ResolvedEdit } from "../plan/request.js";
@@ -51,13 +51,20 @@ function touches(selection: PositionSelection | undefined, layout: BatchLayout, 
   );
 }
 
+/** Whether an edit acts in a step. */
+function isStepSelected(steps: AxisSelection | undefined, step: number): boolean {
+  if (steps === undefined) return true;
+  if (typeof steps === "number") return steps === step;
+  if (typeof steps === "function") return steps(step);
+  if ("length" in steps) return steps.includes(step);
+  return step >= (steps.from ?? 0) && step < (steps.to ?? Number.POSITIVE_INFINITY);
+}
+
 /** The edits that act in one step: by `steps`, and by the positions that the step runs. */
 function activeEdits(edits: readonly ResolvedEdit[], layout: BatchLayout, step: number): readonly ResolvedEdit[] {
   return edits.filter(({ edit }) => {
     const { steps, pos } = edit.select;
-    const isStep =
-      steps === undefined || selectedIndices(steps, Number.MAX_SAFE_INTEGER, `edit.${edit.name}: steps`).includes(step);
-    return isStep && touches(pos, layout, `edit.${edit.name}: pos`);
+    return isStepSelected(steps, step) && touches(pos, layout, `edit.${edit.name}: pos`);
   });
 }
 

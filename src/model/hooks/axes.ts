@@ -1,4 +1,3 @@
- 
 /** Axis names of every kind of hook point, as values and as types. */
 
 /** Axes of the residual stream and of what is added to it. */

@@ -92,6 +92,7 @@ function declareInputs(g: GraphBuilder, config: ModelConfig, request: GraphReque
   return {
     ...entry,
     positions: g.input("positions", "int64", ["batch", "pos"]),
+    needsAllLogits: request.loss,
     ...real,
     ...(request.hasPast ? { past } : {}),
     ...(request.logits === "slots" ? { logitSlots: g.input("logit_slots", "int64", ["batch", "count"]) } : {}),
@@ -194,7 +195,7 @@ function namedOutputs(
   const last = values.stream.at(-1);
   if (request.stream && last !== undefined) outputs["stream"] = last;
   if (values.logits !== undefined && request.logits !== "none") outputs["logits"] = values.logits;
-  if (values.logits !== undefined && request.loss) outputs["loss"] = lossPerToken(ctx, values.logits);
+  if (values.allLogits !== undefined && request.loss) outputs["loss"] = lossPerToken(ctx, values.allLogits);
   if (request.keepsCache) for (const [name, value] of collector.outputs) outputs[name] = value;
   return outputs;
 }

@@ -125,7 +125,17 @@ function checkRow(model: InputModel, row: TokenRow, index: number): void {
       expected: `an integer from 0 to ${dVocab - 1}`,
       fix: "Use ids of this model's own tokenizer.",
     });
-  model.tokenizer?.checkSingleBos(row, where);
+}
+
+/** Refuses rows that begin with BOS twice; padding before them does not count. */
+function checkBos({ tokenizer }: InputModel, tokens: Int32Array, { batch, pos, mask }: Omit<Padded, "tokens">): void {
+  for (let row = 0; row < batch; row++) {
+    const start = row * pos;
+    const real = tokens
+      .subarray(start, start + pos)
+      .filter((_, slot) => mask === undefined || mask[start + slot] === 1);
+    tokenizer?.checkSingleBos(real, `model input: row ${row}`);
+  }
 }
 
 function checkEqualRows(rows: readonly TokenRow[], padding: InputOptions["padding"]): void {
@@ -286,6 +296,7 @@ function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions)
   const { tokens, batch, pos } = padded;
   const given = fields.attentionMask === undefined ? padded.mask : maskOf(fields.attentionMask, batch, pos);
   const base = { tokens, batch, pos, ...(given === undefined ? {} : { mask: given }) };
+  checkBos(model, tokens, base);
   return { entry: "tokens", ...base, positions: positionsOf(model, fields.positions, base), bos };
 }
 

@@ -1,6 +1,7 @@
 /** Everything that is decided before a run computes: batch, request, graph, sizes. */
 import { InputError } from "../../core/index.js";
 import type { GraphDType } from "../../graph/index.js";
+import type { ModelConfig } from "../config.js";
 import { type BatchLayout, selectedSlots } from "../edits/positions.js";
 import type { BuiltGraph } from "../plan/build.js";
 import type { GraphRequest } from "../plan/request.js";
@@ -48,9 +49,9 @@ function selectLogitSlots(selection: LogitSelection, layout: BatchLayout): Int32
   });
 }
 
-function logitMode(selection: LogitSelection, options: RunOptions): GraphRequest["logits"] {
-  if (options.stopAtLayer !== undefined || selection === "none") return options.loss === true ? "all" : "none";
-  return selection === "all" || options.loss === true ? "all" : "slots";
+function logitMode(selection: LogitSelection, { stopAtLayer }: RunOptions): GraphRequest["logits"] {
+  if (stopAtLayer !== undefined || selection === "none") return "none";
+  return selection === "all" ? "all" : "slots";
 }
 
 /** Whether any token has a next token. */
@@ -116,7 +117,8 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
   const logits = logitMode(options.logits ?? "all", options);
   const names = passedNames(points, layers, batch.entry, options.stopAtLayer === undefined);
   const layout = batchLayout(batch);
-  const logitSlots = logits === "slots" ? selectLogitSlots(options.logits ?? "all", layout) : undefined;
+  const wantsLogits = options.stopAtLayer === undefined && options.logits !== "none";
+  const logitSlots = wantsLogits ? selectLogitSlots(options.logits ?? "all", layout) : undefined;
   const request: GraphRequest = {
     ...emptyRequest(view),
     captures: resolveCaptures(options.capture, names),
@@ -130,7 +132,6 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
     checks: options.checks ?? true,
   };
   const built = core.graphs.get(request);
-  const wantsLogits = options.stopAtLayer === undefined && options.logits !== "none";
   const slots = logitSlots === undefined ? {} : { logitSlots };
   return { view, batch, layout, request, built, points, wantsLogits, ...slots };
 }

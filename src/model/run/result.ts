@@ -48,6 +48,20 @@ function losses(run: PreparedRun, raw: RawTensor): Losses {
   return { loss: sum / count, lossPerToken: Tensor.of(data, [batch, pos - 1], ["batch", "pos"] as const) };
 }
 
+/** Logits at the slots asked for, where the graph computed all of them for the loss. */
+function wantedLogits({ logitSlots, request, batch }: PreparedRun, raw: RawTensor | undefined): RawTensor | undefined {
+  if (raw === undefined || logitSlots === undefined || request.logits !== "all") return raw;
+  const size = raw.shape[2] ?? 0;
+  const source = raw.data as Float32Array;
+  const data = source.slice(0, logitSlots.length * size);
+  const count = logitSlots.length / batch.batch;
+  logitSlots.forEach((slot, i) => {
+    const from = (Math.floor(i / count) * batch.pos + slot) * size;
+    data.set(source.subarray(from, from + size), i * size);
+  });
+  return { dtype: raw.dtype, shape: [batch.batch, count, size], data };
+}
+
 function notAsked(what: string, fix: string): InputError {
   return new InputError({
     where: `run.${what}`,
@@ -86,7 +100,7 @@ export class Run {
     this.cache = collectCache(run, values);
     this.tokens = Tensor.of(tokens ?? new Int32Array(0), [batch, tokens === undefined ? 0 : pos], ["batch", "pos"]);
     this.receipt = receipt;
-    this.#logits = run.wantsLogits ? values["logits"] : undefined;
+    this.#logits = run.wantsLogits ? wantedLogits(run, values["logits"]) : undefined;
     this.#stream = values["stream"];
     this.#losses = values["loss"] === undefined ? undefined : losses(run, values["loss"]);
   }

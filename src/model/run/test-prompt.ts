@@ -105,18 +105,44 @@ function answerToken(tokenizer: Tokenizer, logits: Tensor, id: number, topK: num
 }
 
 function refuse(got: string, expected: string): InputError {
-  return new InputError({ where: "model.testPrompt", got, expected, fix: 'Pass text such as testPrompt("The cat sat on the", " mat").' });
+  return new InputError({
+    where: "model.testPrompt",
+    got,
+    expected,
+    fix: 'Pass text such as testPrompt("The cat sat on the", " mat").',
+  });
 }
 
 /** Logits that predict each token of an answer, `[pos, dVocabOut]`. */
-async function answerLogits(view: ModelView, row: readonly number[], from: number, options: LongCallOptions): Promise<Tensor> {
+async function answerLogits(
+  view: ModelView,
+  row: readonly number[],
+  from: number,
+  options: LongCallOptions,
+): Promise<Tensor> {
   const run = await runModel(view, [row.slice(0, -1)], { ...options, logits: { from: from - 1 } });
-  return run.logits.at({ batch: 0 }) as Tensor;
+  return run.logits.at({ batch: 0 });
 }
 
 function needTokenizer({ core }: ModelView): Tokenizer {
   if (core.tokenizer !== undefined) return core.tokenizer;
   throw refuse("a model without a tokenizer", "a model folder with tokenizer.json");
+}
+
+/** The answers with the space that belongs before each. */
+function checkedAnswers(answers: string | readonly string[], options: TestPromptOptions): readonly string[] {
+  const { prependSpace = true, topK = 10 } = options;
+  if (!Number.isInteger(topK) || topK < 1) throw refuse(`topK: ${topK}`, "a positive integer");
+  const list = typeof answers === "string" ? [answers] : answers;
+  if (list.length === 0 || list.includes(""))
+    throw refuse("no answer, or an empty one", "at least one token to look for");
+  return list.map((answer) => (prependSpace && !/^\s/.test(answer) ? ` ${answer}` : answer));
+}
+
+function promptIds(tokenizer: Tokenizer, prompt: string, { prependBos }: TestPromptOptions): readonly number[] {
+  const { ids } = tokenizer.encode(prompt, prependBos === undefined ? {} : { prependBos });
+  if (ids.length === 0) throw refuse("an empty prompt", "at least one token, BOS included");
+  return Array.from(ids);
 }
 
 /**
@@ -132,19 +158,16 @@ export async function testPrompt(
   answers: string | readonly string[],
   options: TestPromptOptions = {},
 ): Promise<PromptTest> {
-  const { prependBos, prependSpace = true, topK = 10, signal, onProgress } = options;
+  const { topK = 10, signal, onProgress } = options;
   const tokenizer = needTokenizer(view);
-  if (!Number.isInteger(topK) || topK < 1) throw refuse(`topK: ${topK}`, "a positive integer");
-  const list = typeof answers === "string" ? [answers] : answers;
-  if (list.length === 0 || list.includes("")) throw refuse("no answer, or an empty one", "at least one token to look for");
-  const start = Array.from(tokenizer.encode(prompt, prependBos === undefined ? {} : { prependBos }).ids);
+  const list = checkedAnswers(answers, options);
+  const start = promptIds(tokenizer, prompt, options);
   const long = signal === undefined ? {} : { signal };
   const results: AnswerTest[] = [];
-  for (const given of list) {
-    const answer = prependSpace && !/^\s/.test(given) ? ` ${given}` : given;
+  for (const answer of list) {
     const ids = answerIds(tokenizer, answer);
     const logits = await answerLogits(view, [...start, ...ids], start.length, long);
-    const tokens = ids.map((id, pos) => answerToken(tokenizer, logits.at({ pos } as object) as Tensor, id, topK));
+    const tokens = ids.map((id, pos) => answerToken(tokenizer, logits.at({ pos }), id, topK));
     const logProbability = tokens.reduce((sum, { probability }) => sum + Math.log(probability), 0);
     results.push({ answer, tokens, logProbability });
     onProgress?.({ done: results.length, total: list.length, label: "answers" });

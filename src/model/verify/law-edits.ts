@@ -32,6 +32,9 @@ const attempts: readonly Attempt[] = [
   { scale: 10, isWide: true },
 ];
 
+/** Tokens of an edited row; few, since every hook point of a layer takes a row. */
+const editedTokens = 6;
+
 /** Bytes of logits that one run may return. */
 const logitBytes = 128e6;
 
@@ -55,9 +58,13 @@ interface Effect {
   readonly leaked: number;
 }
 
+function tokensOf({ rows }: Subject): readonly number[] {
+  return rows[0].slice(0, editedTokens);
+}
+
 /** The position that is edited: not the first, where a pattern has one key and cannot change. */
-function editedPos({ rows }: Subject): number {
-  return Math.floor(rows[0].length / 2);
+function editedPos(subject: Subject): number {
+  return Math.floor(tokensOf(subject).length / 2);
 }
 
 /** Root mean square over the finite elements. */
@@ -89,7 +96,7 @@ async function makeProbes(
   names: readonly string[],
   { scale, isWide }: Attempt,
 ): Promise<readonly Probe[]> {
-  const { cache } = await subject.run(subject.rows[0], { capture: names, logits: "none", checks: false });
+  const { cache } = await subject.run(tokensOf(subject), { capture: names, logits: "none", checks: false });
   return names.map((name, row) => {
     const value = cache.get(name);
     const select = selection(value, row, editedPos(subject), isWide);
@@ -107,7 +114,7 @@ async function runEdited(subject: Subject, probes: readonly Probe[], isOn: (row:
   const edits = probes.map(
     ({ name, row, select, value }): Edit => edit.add(name, scaled(value, isOn(row) ? 1 : 0), select),
   );
-  const batch = probes.map(() => subject.rows[0]);
+  const batch = probes.map(() => tokensOf(subject));
   return subject.run(batch, { checks: false }, subject.model.with(...edits));
 }
 
@@ -167,7 +174,7 @@ function compatible(names: readonly string[]): readonly (readonly string[])[] {
 
 /** Groups small enough for the logits of all their rows. */
 function chunks(subject: Subject, names: readonly string[]): readonly (readonly string[])[] {
-  const rowBytes = 4 * subject.rows[0].length * subject.model.config.dVocabOut;
+  const rowBytes = 4 * tokensOf(subject).length * subject.model.config.dVocabOut;
   const size = Math.max(2, Math.floor(logitBytes / rowBytes));
   return Array.from({ length: Math.ceil(names.length / size) }, (_, i) => names.slice(i * size, (i + 1) * size));
 }

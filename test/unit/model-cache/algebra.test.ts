@@ -127,7 +127,7 @@ describe("edited runs", () => {
     expectClose(whole.stack.sum("component"), edited.get("resid_post", 1), 1e-6, "sum with remainder");
     expectClose(
       whole.stack.at({ component: -1 }),
-      Tensor.of(new Float32Array(2 * 5 * 15).fill(0.5), [2, 5, 15]) as Tensor,
+      Tensor.of(new Float32Array(2 * 5 * 15).fill(0.5), [2, 5, 15]),
       1e-5,
       "remainder is the edit",
     );
@@ -153,18 +153,13 @@ describe("edited runs", () => {
       "decomposeResid",
     );
     const first = await edited.stackHeadResults({ layer: 1 });
-    expectClose(
-      first.stack.at({ component: 1 }),
-      Tensor.of(new Float32Array(150), [2, 5, 15]) as Tensor,
-      0,
-      "zeroed head",
-    );
+    expectClose(first.stack.at({ component: 1 }), Tensor.of(new Float32Array(150), [2, 5, 15]), 0, "zeroed head");
     await expect(edited.stackHeadResults()).rejects.toThrow(
       "got a run with edit.scale at blocks.1.hook_attn_out; expected a run in which heads and neurons reach the stream unchanged. Use decomposeResid",
     );
     expectClose(
       await edited.getNeuronResults(1, { neuronSlice: 3 }),
-      Tensor.of(new Float32Array(150), [2, 5, 15]) as Tensor,
+      Tensor.of(new Float32Array(150), [2, 5, 15]),
       0,
       "zeroed neuron",
     );
@@ -331,14 +326,14 @@ describe("stacks and tokens that do not fit", () => {
       "got a tensor of float32; expected token ids",
     );
     await expect(
-      cache.stackHeadResults({ projectOutputOnto: Tensor.of(new Float32Array(14), [14], ["dModel"]) as Tensor }),
+      cache.stackHeadResults({ projectOutputOnto: Tensor.of(new Float32Array(14), [14], ["dModel"]) }),
     ).rejects.toThrow(
       "cache.stackHeadResults: projectOutputOnto: got [dModel=14]; expected axes among dModel=15, batch=2, pos=5 (dModel is needed) and names of your own.",
     );
     await expect(
       cache.stackHeadResults({
         posSlice: 1,
-        projectOutputOnto: Tensor.of(new Float32Array(75), [5, 15], ["pos", "dModel"]) as Tensor,
+        projectOutputOnto: Tensor.of(new Float32Array(75), [5, 15], ["pos", "dModel"]),
       }),
     ).rejects.toThrow(/projectOutputOnto/);
   });

@@ -8,7 +8,7 @@ const numbers = (count: number): fc.Arbitrary<Float64Array> =>
     .array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: count, maxLength: count })
     .map((list) => Float64Array.from(list));
 
-const vector = (data: Float64Array): Tensor => Tensor.of(data, [4], ["dModel"]) as Tensor;
+const vector = (data: Float64Array): Tensor => Tensor.of(data, [4], ["dModel"]);
 const map = fc.oneof(fc.constant("centre" as const), numbers(4).map(vector));
 const tail: fc.Arbitrary<Tail> = fc.record({
   maps: fc.array(map, { maxLength: 4 }),

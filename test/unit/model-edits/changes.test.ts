@@ -18,28 +18,41 @@ describe("an edit", () => {
     ["scale", edit.scale(z, -2), (value) => -2 * value],
     ["add a number", edit.add(z, 1.5), (value) => value + 1.5],
     ["add a vector", edit.add(z, vector), (value, i) => value + (vector[i] ?? 0)],
-    ["add an integer tensor", edit.add(z, Tensor.of(Int32Array.from(vector), [5], ["dHead"])), (value, i) => value + (vector[i] ?? 0)],
+    [
+      "add an integer tensor",
+      edit.add(z, Tensor.of(Int32Array.from(vector), [5], ["dHead"])),
+      (value, i) => value + (vector[i] ?? 0),
+    ],
     ["replace by a number", edit.replace(z, 0.25), () => 0.25],
     ["replace by a vector", edit.replace(z, vector), (_, i) => vector[i] ?? 0],
     ["mean", edit.mean(z, floats(vector, [5], ["dHead"])), (_, i) => vector[i] ?? 0],
     ["map", edit.map(z, (x) => x.mul(2).add(1)), (value) => Math.fround(value * 2) + 1],
-    ["callback", edit.callback(z, (x) => x.mul(2).add(1) as Tensor), (value) => Math.fround(value * 2) + 1],
+    ["callback", edit.callback(z, (x) => x.mul(2).add(1)), (value) => Math.fround(value * 2) + 1],
   ])("can %s", async (_name, one, change) => {
     const model = await opened;
     const base = await valueOf(model, z, []);
-    expectSame(await valueOf(model, z, [one]), byHand(base, all, (value, { dHead = 0 }) => Math.fround(change(value, dHead))), z);
+    expectSame(
+      await valueOf(model, z, [one]),
+      byHand(base, all, (value, { dHead = 0 }) => Math.fround(change(value, dHead))),
+      z,
+    );
   });
 
   it("patches values of another run and freezes patterns and norm scales", async () => {
     const model = await opened;
-    const other = await model.run([...rows].reverse(), { capture: ["z", "pattern", "blocks.*.ln?.hook_scale".replace("?", "1"), /ln2\.hook_scale/] });
-    expectSame(await valueOf(model, z, [edit.patch(z, other.cache)]), other.cache.get("z", 1) as Tensor, "patched z");
+    const other = await model.run([...rows].reverse(), {
+      capture: ["z", "pattern", "blocks.*.ln?.hook_scale".replace("?", "1"), /ln2\.hook_scale/],
+    });
+    expectSame(await valueOf(model, z, [edit.patch(z, other.cache)]), other.cache.get("z", 1), "patched z");
     const frozen = [edit.freeze("pattern", other.cache), edit.freeze(/ln[12]\.hook_scale$/, other.cache)];
     const run = await model.with(...frozen).run(rows, { capture: ["pattern", /ln[12]\.hook_scale$/] });
     for (const [hook, value] of run.cache.entries()) expectSame(value, other.cache.get(hook), hook);
     expect(run.receipt.edits).toEqual([
       { name: "freeze", hooks: ["blocks.0.attn.hook_pattern", "blocks.1.attn.hook_pattern"] },
-      { name: "freeze", hooks: [0, 1].flatMap((layer) => [`blocks.${layer}.ln1.hook_scale`, `blocks.${layer}.ln2.hook_scale`]) },
+      {
+        name: "freeze",
+        hooks: [0, 1].flatMap((layer) => [`blocks.${layer}.ln1.hook_scale`, `blocks.${layer}.ln2.hook_scale`]),
+      },
     ]);
   });
 
@@ -50,10 +63,10 @@ describe("an edit", () => {
     const frozen = model.with(edit.freeze("pattern", cache), edit.freeze(scales, cache), edit.zero("mlp_out"));
     const at = async (factor: number): Promise<Tensor> => {
       const delta = (randn([15], ["dModel"], createRandom(3)) as Tensor).mul(factor) as Tensor;
-      return (await frozen.with(edit.add("blocks.0.hook_resid_pre", delta)).run(rows)).logits as Tensor;
+      return (await frozen.with(edit.add("blocks.0.hook_resid_pre", delta)).run(rows)).logits;
     };
     const [none, once, twice] = [await at(0), await at(1), await at(2)];
-    expectClose(twice.sub(none) as Tensor, once.sub(none).mul(2) as Tensor, 1e-5, "twice the change");
+    expectClose(twice.sub(none), once.sub(none).mul(2), 1e-5, "twice the change");
   });
 
   it("acts in the order given", async () => {
@@ -61,10 +74,25 @@ describe("an edit", () => {
     const base = await valueOf(model, z, []);
     const addThenScale = await valueOf(model, z, [edit.add(z, 1), edit.scale(z, 3)]);
     const scaleThenAdd = await valueOf(model, z, [edit.scale(z, 3), edit.add(z, 1)]);
-    expectSame(addThenScale, byHand(base, all, (value) => Math.fround(Math.fround(value + 1) * 3)), "add, scale");
-    expectSame(scaleThenAdd, byHand(base, all, (value) => Math.fround(Math.fround(value * 3) + 1)), "scale, add");
-    const mixed = [edit.add(z, 1), edit.callback(z, (x) => x.mul(3) as Tensor), edit.map(z, (x) => x.sub(1)), edit.zero(z, { head: 0 })];
-    const expected = byHand(base, all, (value, { head }) => (head === 0 ? 0 : Math.fround(Math.fround(Math.fround(value + 1) * 3) - 1)));
+    expectSame(
+      addThenScale,
+      byHand(base, all, (value) => Math.fround(Math.fround(value + 1) * 3)),
+      "add, scale",
+    );
+    expectSame(
+      scaleThenAdd,
+      byHand(base, all, (value) => Math.fround(Math.fround(value * 3) + 1)),
+      "scale, add",
+    );
+    const mixed = [
+      edit.add(z, 1),
+      edit.callback(z, (x) => x.mul(3)),
+      edit.map(z, (x) => x.sub(1)),
+      edit.zero(z, { head: 0 }),
+    ];
+    const expected = byHand(base, all, (value, { head }) =>
+      head === 0 ? 0 : Math.fround(Math.fround(Math.fround(value + 1) * 3) - 1),
+    );
     expectSame(await valueOf(model, z, mixed), expected, "four kinds");
   });
 
@@ -75,16 +103,22 @@ describe("an edit", () => {
     await edited.run(rows);
     expect(edited.edits.map(({ name }) => name)).toEqual(["zero"]);
     expect(model.edits).toEqual([]);
-    expectSame((await model.run(rows)).logits as Tensor, before, "logits");
+    expectSame((await model.run(rows)).logits, before, "logits");
   });
 
   it("aligns values by axis name, whatever their order, and from the right where names are unknown", async () => {
     const model = await opened;
     const value = randn([5, 3], ["dHead", "head"], createRandom(1)) as Tensor;
     const written = await valueOf(model, z, [edit.replace(z, value)]);
-    for (const [pos, head, dHead] of [[0, 0, 4], [4, 2, 0], [2, 1, 3]] as const)
-      expect((written.at({ batch: 1, pos, head, dHead } as object) as Tensor).item()).toBe((value.at({ dHead, head } as object) as Tensor).item());
-    const view = (randn([3, 5], undefined, createRandom(2)) as Tensor).at({ d0: { step: 1 } } as object) as Tensor;
+    for (const [pos, head, dHead] of [
+      [0, 0, 4],
+      [4, 2, 0],
+      [2, 1, 3],
+    ] as const)
+      expect((written.at({ batch: 1, pos, head, dHead }) as Tensor).item()).toBe(
+        (value.at({ dHead, head }) as Tensor).item(),
+      );
+    const view = (randn([3, 5], undefined, createRandom(2)) as Tensor).at({ d0: { step: 1 } }) as Tensor;
     const unnamed = await valueOf(model, z, [edit.replace(z, view)]);
     expectSame(unnamed.at({ batch: 0, pos: 3 } as { batch: number }) as Tensor, view, "unnamed axes");
     const mapped = await valueOf(model, z, [edit.map(z, (x) => x.mul(0).add(value))]);
@@ -94,9 +128,9 @@ describe("an edit", () => {
   it("computes in float64 where the model does", async () => {
     const model = (await opened).withPrecision("float64");
     const base = await valueOf(model, z, []);
-    const edited = await valueOf(model, z, [edit.add(z, 1e-12), edit.callback(z, (x) => x.mul(1 + 1e-13) as Tensor)]);
+    const edited = await valueOf(model, z, [edit.add(z, 1e-12), edit.callback(z, (x) => x.mul(1 + 1e-13))]);
     expect(edited.dtype).toBe("float64");
-    expectClose(edited, base.add(1e-12).mul(1 + 1e-13) as Tensor, 1e-15, z);
+    expectClose(edited, base.add(1e-12).mul(1 + 1e-13), 1e-15, z);
   });
 });
 
@@ -104,13 +138,22 @@ describe("a traced map", () => {
   it("computes what the same function computes as a callback", async () => {
     const model = await opened;
     const weights = randn([5, 5], undefined, createRandom(9)) as Tensor;
-    const functions: readonly [(x: Parameters<Parameters<typeof edit.map>[1]>[0]) => typeof x, (x: Tensor) => Tensor][] = [
-      [(x) => x.abs().add(1).log().sqrt().neg(), (x) => x.abs().add(1).log().sqrt().neg() as Tensor],
-      [(x) => x.sigmoid().mul(x.tanh()).sub(x.relu()), (x) => x.sigmoid().mul(x.tanh()).sub(x.relu()) as Tensor],
-      [(x) => x.softmax("dHead").div(x.norm("dHead")), (x) => x.softmax("dHead").div(x.norm("dHead", { keepAxis: true })) as Tensor],
-      [(x) => x.sub(x.mean("head")).add(x.sum("pos")), (x) => x.sub(x.mean("head", { keepAxis: true })).add(x.sum("pos", { keepAxis: true })) as Tensor],
-      [(x) => x.exp().minimum(1).maximum(x), (x) => x.exp().minimum(1).maximum(x) as Tensor],
-      [(x) => x.matmul(weights), (x) => x.matmul(weights.rename({ d0: "dHead", d1: "out" }) as Tensor, "dHead") as Tensor],
+    const functions: readonly [
+      (x: Parameters<Parameters<typeof edit.map>[1]>[0]) => typeof x,
+      (x: Tensor) => Tensor,
+    ][] = [
+      [(x) => x.abs().add(1).log().sqrt().neg(), (x) => x.abs().add(1).log().sqrt().neg()],
+      [(x) => x.sigmoid().mul(x.tanh()).sub(x.relu()), (x) => x.sigmoid().mul(x.tanh()).sub(x.relu())],
+      [
+        (x) => x.softmax("dHead").div(x.norm("dHead")),
+        (x) => x.softmax("dHead").div(x.norm("dHead", { keepAxis: true })),
+      ],
+      [
+        (x) => x.sub(x.mean("head")).add(x.sum("pos")),
+        (x) => x.sub(x.mean("head", { keepAxis: true })).add(x.sum("pos", { keepAxis: true })),
+      ],
+      [(x) => x.exp().minimum(1).maximum(x), (x) => x.exp().minimum(1).maximum(x)],
+      [(x) => x.matmul(weights), (x) => x.matmul(weights.rename({ d0: "dHead", d1: "out" }) as Tensor, "dHead")],
     ];
     for (const [traced, plain] of functions) {
       const made = await valueOf(model, z, [edit.map(z, traced)]);
@@ -126,7 +169,7 @@ describe("callbacks", () => {
     const later = async (x: Tensor, hook: string): Promise<Tensor> => {
       await new Promise((resolve) => setTimeout(resolve, 1));
       seen.push(hook);
-      return x.add(1) as Tensor;
+      return x.add(1);
     };
     const hooked = model.with(
       edit.scale(z, 0),
@@ -138,7 +181,7 @@ describe("callbacks", () => {
     );
     const run = await hooked.run(rows, { capture: ["z", "mlp_out"] });
     expect(seen).toEqual(["blocks.0.attn.hook_z", "blocks.0.hook_mlp_out", z, "max 1", "blocks.1.hook_mlp_out"]);
-    expectSame(run.cache.get("z", 1) as Tensor, zeros([2, 5, 3, 5]).add(1) as Tensor, z);
+    expectSame(run.cache.get("z", 1), zeros([2, 5, 3, 5]).add(1), z);
     expect(run.receipt.segments).toBeGreaterThan(5);
   });
 
@@ -146,18 +189,30 @@ describe("callbacks", () => {
     const model = await opened;
     const base = await model.run(rows);
     let calls = 0;
-    const logits = await model.runWithHooks(rows, [["resid_post", () => void calls++ as undefined]]);
-    expectSame(logits as Tensor, base.logits as Tensor, "logits");
+    const logits = await model.runWithHooks(rows, [["resid_post", () => void calls++]]);
+    expectSame(logits, base.logits, "logits");
     expect(calls).toBe(2);
-    const failing = model.with(edit.callback(z, () => { throw new RangeError("mine"); }));
+    const failing = model.with(
+      edit.callback(z, () => {
+        throw new RangeError("mine");
+      }),
+    );
     await expect(failing.run(rows)).rejects.toThrow(RangeError);
-    expectSame((await model.run(rows)).logits as Tensor, base.logits as Tensor, "the engine goes on");
+    expectSame((await model.run(rows)).logits, base.logits, "the engine goes on");
   });
 
   it("act on a selection only", async () => {
     const model = await opened;
     const base = await valueOf(model, z, []);
-    const edited = await valueOf(model, z, [edit.callback(z, (x) => x.mul(0) as Tensor, { head: 2, pos: "last" })]);
-    expectSame(edited, byHand(base, ({ head, pos }) => head === 2 && pos === 4, () => 0), z);
+    const edited = await valueOf(model, z, [edit.callback(z, (x) => x.mul(0), { head: 2, pos: "last" })]);
+    expectSame(
+      edited,
+      byHand(
+        base,
+        ({ head, pos }) => head === 2 && pos === 4,
+        () => 0,
+      ),
+      z,
+    );
   });
 });

@@ -29,14 +29,33 @@ describe("a selection", () => {
     ["coordinates of a head", z, { dHead: [0, 4] }, ({ dHead }) => dHead === 0 || dHead === 4],
     ["neurons", pre, { neuron: { from: 50 }, row: 0 }, ({ dMlp = 0, batch }) => dMlp >= 50 && batch === 0],
     ["coordinates of the stream", "blocks.0.hook_resid_post", { dModel: 3 }, ({ dModel }) => dModel === 3],
-    ["queries and keys", pattern, { pos: 3, keyPos: [0, 1], head: 1 }, ({ queryPos, keyPos = 0, head }) => queryPos === 3 && keyPos < 2 && head === 1],
+    [
+      "queries and keys",
+      pattern,
+      { pos: 3, keyPos: [0, 1], head: 1 },
+      ({ queryPos, keyPos = 0, head }) => queryPos === 3 && keyPos < 2 && head === 1,
+    ],
     ["a predicate", z, { where: ({ pos = 0, head = 0 }) => pos === head }, ({ pos, head }) => pos === head],
-    ["a predicate over rows and neurons", pre, { where: ({ row = 0, neuron = 0 }) => neuron % 7 === row }, ({ batch = 0, dMlp = 0 }) => dMlp % 7 === batch],
-    ["a predicate and a head", z, { head: 1, where: ({ row = 0, pos = 0 }) => row + pos > 4 }, ({ batch = 0, pos = 0, head }) => head === 1 && batch + pos > 4],
+    [
+      "a predicate over rows and neurons",
+      pre,
+      { where: ({ row = 0, neuron = 0 }) => neuron % 7 === row },
+      ({ batch = 0, dMlp = 0 }) => dMlp % 7 === batch,
+    ],
+    [
+      "a predicate and a head",
+      z,
+      { head: 1, where: ({ row = 0, pos = 0 }) => row + pos > 4 },
+      ({ batch = 0, pos = 0, head }) => head === 1 && batch + pos > 4,
+    ],
   ])("by %s", async (_name, hook, select, touches) => {
     const model = await opened;
     const base = await valueOf(model, hook, [edit.add(hook, 0, select)]);
-    expectSame(await valueOf(model, hook, [edit.add(hook, 1, select)]), byHand(base, touches, (value) => Math.fround(value + 1)), hook);
+    expectSame(
+      await valueOf(model, hook, [edit.add(hook, 1, select)]),
+      byHand(base, touches, (value) => Math.fround(value + 1)),
+      hook,
+    );
   });
 
   it("spreads the values of a list over its indices, in the order of the list", async () => {
@@ -48,27 +67,52 @@ describe("a selection", () => {
     const expected = byHand(
       base,
       ({ pos = 0, head }) => head === 1 && places.includes(pos),
-      (_, { pos = 0, dHead = 0 }) => (value.at({ pos: places.indexOf(pos), dHead } as object) as Tensor).item(),
+      (_, { pos = 0, dHead = 0 }) => (value.at({ pos: places.indexOf(pos), dHead }) as Tensor).item(),
     );
     expectSame(written, expected, "two positions");
-    const heads = await valueOf(model, z, [edit.replace(z, floats([7, 8], [2, 1], ["head", "dHead"]), { head: [2, 0] })]);
-    expectSame(heads, byHand(base, ({ head }) => head !== 1, (_, { head }) => (head === 2 ? 7 : 8)), "two heads");
-    const perRow = await valueOf(model, z, [edit.replace(z, floats([1, 2, 3, 4], [2, 2, 1, 1], ["batch", "pos", "head", "dHead"]), { pos: [1, 4] })]);
-    expectSame(perRow, byHand(base, ({ pos }) => pos === 1 || pos === 4, (_, { batch = 0, pos }) => 1 + 2 * batch + (pos === 4 ? 1 : 0)), "a value per row");
+    const heads = await valueOf(model, z, [
+      edit.replace(z, floats([7, 8], [2, 1], ["head", "dHead"]), { head: [2, 0] }),
+    ]);
+    expectSame(
+      heads,
+      byHand(
+        base,
+        ({ head }) => head !== 1,
+        (_, { head }) => (head === 2 ? 7 : 8),
+      ),
+      "two heads",
+    );
+    const perRow = await valueOf(model, z, [
+      edit.replace(z, floats([1, 2, 3, 4], [2, 2, 1, 1], ["batch", "pos", "head", "dHead"]), { pos: [1, 4] }),
+    ]);
+    expectSame(
+      perRow,
+      byHand(
+        base,
+        ({ pos }) => pos === 1 || pos === 4,
+        (_, { batch = 0, pos }) => 1 + 2 * batch + (pos === 4 ? 1 : 0),
+      ),
+      "a value per row",
+    );
   });
 
   it("does not permute a whole value when its list names every position", async () => {
     const model = await opened;
     const { cache } = await model.run([...rows].reverse(), { capture: "z", logits: "none" });
     const patched = await valueOf(model, z, [edit.patch(z, cache, { pos: [4, 3, 2, 1, 0] })]);
-    expectSame(patched, cache.get("z", 1) as Tensor, "a patch of all positions");
+    expectSame(patched, cache.get("z", 1), "a patch of all positions");
   });
 });
 
 describe.each(["left", "right"] as const)("with padding on the %s, a selection", (side) => {
-  const prompts = [[3, 1, 4, 1, 5], [9, 2, 6]];
+  const prompts = [
+    [3, 1, 4, 1, 5],
+    [9, 2, 6],
+  ];
   const slot = (row: number, position: number): number => (side === "left" && row === 1 ? position + 2 : position);
-  const attentionMask = prompts.map(({ length }, row) => Array.from({ length: 5 }, (_, s) => (s >= slot(row, 0) && s < slot(row, length) ? 1 : 0)));
+  const attentionMask = prompts.map(({ length }, row) =>
+    Array.from({ length: 5 }, (_, s) => (s >= slot(row, 0) && s < slot(row, length) ? 1 : 0)),
+  );
   const tokens = prompts.map((ids, row) => Array.from({ length: 5 }, (_, s) => ids[s - slot(row, 0)] ?? 0));
   const input = { tokens, attentionMask };
 
@@ -81,7 +125,14 @@ describe.each(["left", "right"] as const)("with padding on the %s, a selection",
   ])("%s counts real tokens", async (_name, select, positions) => {
     const model = await opened;
     const base = await valueOf(model, z, [], input);
-    const touched = byHand(base, ({ batch = 0, pos = 0 }) => positions(batch).map((p) => slot(batch, p)).includes(pos), () => 1);
+    const touched = byHand(
+      base,
+      ({ batch = 0, pos = 0 }) =>
+        positions(batch)
+          .map((p) => slot(batch, p))
+          .includes(pos),
+      () => 1,
+    );
     expectSame(await valueOf(model, z, [edit.replace(z, 1, select)], input), touched, z);
   });
 

@@ -5,7 +5,10 @@ import { Tensor } from "../../../src/tensor/index.js";
 import { fixture } from "../../helpers/fixtures.js";
 
 /** Two rows of token ids. */
-export const rows: readonly (readonly number[])[] = [[3, 1, 4, 1, 5], [9, 2, 6, 5, 3]];
+export const rows: readonly (readonly number[])[] = [
+  [3, 1, 4, 1, 5],
+  [9, 2, 6, 5, 3],
+];
 
 /** Opens a fixture and closes it when the file is done. */
 export function open(name = "gpt2"): Promise<Model> {
@@ -15,7 +18,12 @@ export function open(name = "gpt2"): Promise<Model> {
 }
 
 /** The value of one hook point under edits. */
-export async function valueOf(model: Model, hook: string, edits: readonly Edit[], input: ModelInput = rows): Promise<Tensor> {
+export async function valueOf(
+  model: Model,
+  hook: string,
+  edits: readonly Edit[],
+  input: ModelInput = rows,
+): Promise<Tensor> {
   const run = await model.with(...edits).run(input, { capture: hook, logits: "none" });
   return run.cache.get(hook);
 }
@@ -38,5 +46,5 @@ export function byHand(
     return Object.fromEntries(entries);
   };
   const changed = data.map((value, flat) => (touches(index(flat)) ? change(value, index(flat)) : value));
-  return Tensor.of(Float32Array.from(changed), base.shape, [...base.axes]) as Tensor;
+  return Tensor.of(Float32Array.from(changed), base.shape, [...base.axes]);
 }

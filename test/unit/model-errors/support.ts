@@ -28,7 +28,8 @@ export async function brokenCopy(
   const config = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
   await writeFile(path, JSON.stringify(change.config?.(config) ?? config));
   const weights = join(folder, "model.safetensors");
-  if (change.weights !== undefined) await writeSafetensors(weights, change.weights({ ...(await loadSafetensors(weights)) }));
+  if (change.weights !== undefined)
+    await writeSafetensors(weights, change.weights({ ...(await loadSafetensors(weights)) }));
   return folder;
 }
 
@@ -39,7 +40,8 @@ export async function failure(work: () => unknown): Promise<LimpidError> {
   } catch (error) {
     if (!isLimpidError(error)) throw error;
     expect(error.message).toBe(`${error.where}: got ${error.got}; expected ${error.expected}. ${error.fix}`);
-    for (const part of [error.where, error.got, error.expected, error.fix]) expect(part).not.toMatch(/undefined|NaN,|\[object/);
+    for (const part of [error.where, error.got, error.expected, error.fix])
+      expect(part).not.toMatch(/undefined|NaN,|\[object/);
     expect(error.fix).toMatch(/\.$/);
     return error;
   }
