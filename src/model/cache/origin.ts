@@ -51,6 +51,21 @@ export function runOrigin({ view, batch, layout, request }: RunRecord): CacheOri
   };
 }
 
+/** Slots that a generation ran: ids row by row, and which hold real tokens. */
+export interface GeneratedSlots {
+  readonly ids: readonly (readonly number[])[];
+  readonly real: readonly (readonly number[])[];
+}
+
+/** Returns the origin of a generation's cache. */
+export function generationOrigin(view: ModelView, { ids, real }: GeneratedSlots): CacheOrigin {
+  const pos = ids[0]?.length ?? 0;
+  const isPadded = real.some((row) => row.includes(0));
+  const realSlots = real.map((row) => row.flatMap((isReal, slot) => (isReal === 1 ? [slot] : [])));
+  const tokens = Tensor.of(Int32Array.from(ids.flat()), [ids.length, pos], ["batch", "pos"]);
+  return { ...assumedOrigin(view), tokens, ...(isPadded ? { realSlots } : {}) };
+}
+
 function viewOrigin(view: ModelView): Omit<CacheOrigin, "layers" | "entry" | "edits"> {
   const { id, identity } = view.core.checkpoint;
   return { view, model: id, identity, processing: view.processing, precision: view.precision };

@@ -24,18 +24,21 @@ function grouped(ctx: BuildContext, x: Value): Value {
   return ctx.ops.unsqueeze(ctx.ops.transpose(x, [0, 2, 1, 3]), [2]);
 }
 
+/** `q·kᵀ / attnScale`, scaled inside the product as the fused kernel does, so that both have the same bits. */
+function scaledProduct(ctx: BuildContext, q: Value, k: Value): Value {
+  return ctx.ops.fusedMatmul(q, k, { transB: true, alpha: 1 / ctx.config.attnScale });
+}
+
 /** Raw scores `[batch, head, queryPos, keyPos]`, scaled; grouped heads share their key. */
 function rawScores(ctx: BuildContext, { q, k }: QueryKeyValue): Value {
-  const { ops, config } = ctx;
+  const { ops } = ctx;
   const groups = Number(k.shape[2]);
   const heads = Number(q.shape[2]);
-  const scaled = ops.mul(q, floatConstant(ctx, 1 / config.attnScale));
-  const qh = ops.transpose(scaled, [0, 2, 1, 3]);
-  if (groups === heads) return ops.fusedMatmul(qh, ops.transpose(k, [0, 2, 1, 3]), { transB: true });
+  const qh = ops.transpose(q, [0, 2, 1, 3]);
+  if (groups === heads) return scaledProduct(ctx, qh, ops.transpose(k, [0, 2, 1, 3]));
   const [batch = "batch", , pos = "pos", dHead = 0] = qh.shape;
   const byGroup = ops.reshape(qh, [batch, groups, heads / groups, pos, dHead]);
-  const scores = ops.matmul(byGroup, ops.transpose(grouped(ctx, k), [0, 1, 2, 4, 3]));
-  return ops.reshape(scores, [batch, heads, pos, k.shape[1] ?? "key"]);
+  return ops.reshape(scaledProduct(ctx, byGroup, grouped(ctx, k)), [batch, heads, pos, k.shape[1] ?? "key"]);
 }
 
 /** `pattern · v`, `[batch, queryPos, head, dHead]`. */

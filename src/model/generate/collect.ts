@@ -2,6 +2,7 @@
 import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { ActivationCache } from "../cache/activation-cache.js";
+import type { CacheOrigin } from "../cache/origin.js";
 import type { HookPoints } from "../view.js";
 
 /** Fills a pattern's unseen keys with 0 and scores' with −∞. */
@@ -50,11 +51,15 @@ function join(name: string, parts: readonly RawTensor[], axes: readonly string[]
 }
 
 /** Joins the captures of all steps into one cache: `pos` covers the prompt and every generated token that was run. */
-export function joinSteps(steps: readonly ReadonlyMap<string, RawTensor>[], points: HookPoints): ActivationCache {
+export function joinSteps(
+  steps: readonly ReadonlyMap<string, RawTensor>[],
+  points: HookPoints,
+  origin: CacheOrigin,
+): ActivationCache {
   const names = [...(steps[0]?.keys() ?? [])];
   const joined = names.map((name) => {
     const parts = steps.flatMap((step) => step.get(name) ?? []);
     return [name, join(name, parts, points.get(name)?.axes ?? [])] as const;
   });
-  return new ActivationCache(new Map(joined));
+  return new ActivationCache(new Map(joined), origin);
 }

@@ -1,6 +1,7 @@
 /** Generation: a sequence of runs that share cached keys and values, edits and captures included. */
 import { createRandom, InputError, type LongCallOptions, type Random, throwIfAborted } from "../../core/index.js";
 import type { ActivationCache } from "../cache/activation-cache.js";
+import { type GeneratedSlots, generationOrigin } from "../cache/origin.js";
 import type { Edit, PositionSelection, Selection } from "../edits/types.js";
 import type { HookSpecs } from "../hooks/index.js";
 import { describeHookPoints, passedNames, resolveCaptures, resolveEdits } from "../plan/resolve.js";
@@ -67,6 +68,8 @@ interface Progress {
   readonly randoms: readonly Random[];
   readonly captured: StepResult["captured"][];
   readonly acted: Set<Edit>;
+  /** Slots that have run so far. */
+  ran: GeneratedSlots;
 }
 
 /** Each row draws from its own stream, so that a row does not change with its neighbours. */
@@ -216,7 +219,11 @@ function start(
   const randoms = rows.map((_, row) => rowRandom(options.seed ?? 0, row));
   const padded = leftPadded(prompts, padId);
   const state = { ...padded, step: 0, past: {}, pastSlots: 0, generatedFrom: padded.next[0]?.length ?? 0 };
-  return { progress: { view, options, rows, randoms, captured: [], acted: new Set() }, state, padId };
+  return {
+    progress: { view, options, rows, randoms, captured: [], acted: new Set(), ran: { ids: [], real: [] } },
+    state,
+    padId,
+  };
 }
 
 async function* steps(progress: Progress, first: GenerationState, padId: number): AsyncGenerator<GeneratedTokens> {
@@ -233,6 +240,7 @@ async function* steps(progress: Progress, first: GenerationState, padId: number)
     for (const edit of result.acted) progress.acted.add(edit);
     if (options.useCache === false) progress.captured.length = 0;
     progress.captured.push(result.captured);
+    progress.ran = { ids: all, real: state.real };
     const ids = chooseAll(progress, result);
     const texts = ids.map((id, i) => {
       const row = rows[i];
@@ -260,13 +268,13 @@ export function generateStream(
 export async function generate(view: ModelView, input: ModelInput, options: GenerateOptions = {}): Promise<Generation> {
   const { progress, state, padId } = start(view, input, options);
   for await (const _ of steps(progress, state, padId));
-  const { rows, captured } = progress;
+  const { rows, captured, ran } = progress;
   return {
     texts: rows.map(({ text }) => text),
     text: rows[0]?.text ?? "",
     newTokens: rows.map(({ made }) => made),
     tokens: rows.map(({ prompt, made }) => [...prompt, ...made]),
     stopReasons: rows.map(({ ended }) => ended ?? "length"),
-    cache: joinSteps(captured, describeHookPoints(view)),
+    cache: joinSteps(captured, describeHookPoints(view), generationOrigin(view, ran)),
   };
 }

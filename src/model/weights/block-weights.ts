@@ -1,6 +1,6 @@
 /** The weights of one block in TransformerLens's shapes, processed as a view says. */
 import type { Tensor } from "../../tensor/index.js";
-import type { ModelConfig } from "../config.js";
+import type { ModelConfig, Normalization } from "../config.js";
 import type { Processing } from "../processing.js";
 import { type FindStored, readBias, readMatrix, readWhole } from "./read-linear.js";
 import type { BlockWeights, Linear, NormWeights } from "./weight-map.js";
@@ -52,8 +52,9 @@ export async function readAfterNorm(
   reading: WeightReading,
   linear: Linear,
   norm: NormWeights | undefined,
+  kind: Normalization = reading.config.normalization,
 ): Promise<ReadingMap> {
-  const { find, config, processing } = reading;
+  const { find, processing } = reading;
   const matrix = await readMatrix(find, linear);
   const bias = await readBias(find, linear, matrix.sizeOf("out"));
   if (!processing.foldLn || norm === undefined) return { matrix, bias };
@@ -61,13 +62,13 @@ export async function readAfterNorm(
   const folded = gain === undefined ? matrix : (matrix.mul(gain) as Tensor);
   const moved = shift === undefined ? bias : (bias.add(matrix.mul(shift).sum("in")) as Tensor);
   return {
-    matrix: centresReading(config) ? folded.sub(folded.mean("in", { keepAxis: true })) : folded,
+    matrix: subtractsMean(kind) ? folded.sub(folded.mean("in", { keepAxis: true })) : folded,
     bias: moved,
   };
 }
 
-function centresReading({ normalization }: ModelConfig): boolean {
-  return normalization === "LN" || normalization === "LNPre";
+function subtractsMean(kind: Normalization): boolean {
+  return kind === "LN" || kind === "LNPre";
 }
 
 /** A write's matrix or bias, centred over `dModel` where the view centres writing weights. */

@@ -86,8 +86,9 @@ export class Weights {
   }
 
   async #unembed(): Promise<{ matrix: Tensor; bias: Tensor }> {
-    const { map } = this.#view.core;
-    const { matrix, bias } = await readAfterNorm(this.#reading, map.unembed, map.lnFinal);
+    const { map, config } = this.#view.core;
+    const { finalNormalization } = config;
+    const { matrix, bias } = await readAfterNorm(this.#reading, map.unembed, map.lnFinal, finalNormalization);
     const names = { in: "dModel", out: "dVocabOut" };
     const centred = (tensor: Tensor): Tensor =>
       this.#view.processing.centerUnembed ? tensor.sub(tensor.mean("dVocabOut", { keepAxis: true })) : tensor;
