@@ -189,7 +189,7 @@ describe("callbacks", () => {
     const model = await opened;
     const base = await model.run(rows);
     let calls = 0;
-    const logits = await model.runWithHooks(rows, [["resid_post", () => void calls++]]);
+    const logits = await model.runWithHooks(rows, [["resid_post", () => ((calls += 1), undefined)]]);
     expectSame(logits, base.logits, "logits");
     expect(calls).toBe(2);
     const failing = model.with(
