@@ -80,7 +80,12 @@ function report(question: Question, times: Readonly<Record<string, readonly numb
 
 const folder = await benchCheckpoint();
 const peer = await startPeer(folder);
-const models = { mapped: await loadModel(folder), prepacked: await loadModel(folder, { prepack: true }) };
+const models = {
+  "mapped 1": await loadModel(folder, { threads: 1 }),
+  "mapped 2": await loadModel(folder, { threads: 2 }),
+  "prepacked 1": await loadModel(folder, { threads: 1, prepack: true }),
+  "prepacked 2": await loadModel(folder, { threads: 2, prepack: true }),
+};
 console.log(`${peer.version}; Node ${process.version}; ${new Date().toISOString().slice(0, 10)}`);
 console.log("| question | side | ms: median (min–max) | speed against PyTorch's better median |\n|---|---|---|---|");
 const questions: readonly Question[] = [
