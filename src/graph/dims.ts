@@ -89,9 +89,9 @@ export function dimAdd(a: Dim, b: Dim): Dim {
   return format(terms);
 }
 
-/** Returns `a * b` in canonical form. */
+/** Returns `a * b` in canonical form; 0 is never negative. */
 export function dimMul(a: Dim, b: Dim): Dim {
-  if (typeof a === "number" && typeof b === "number") return a * b;
+  if (typeof a === "number" && typeof b === "number") return a * b + 0;
   if (a === 1) return normalizeDim(b);
   if (b === 1) return normalizeDim(a);
   const terms = new Map<string, number>();

@@ -34,10 +34,13 @@ function limpid(args: readonly string[], { interruptAt, closesPipe = false }: Se
       stdio: ["ignore", "pipe", "pipe"],
     });
     let [out, err] = ["", ""];
+    let isInterrupted = false;
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
       if (closesPipe) child.stdout.destroy();
-      if (interruptAt !== undefined && out.includes(interruptAt)) child.kill("SIGINT");
+      // Once: a second Ctrl-C ends the command at once, as people expect.
+      if (!isInterrupted && interruptAt !== undefined && out.includes(interruptAt))
+        isInterrupted = child.kill("SIGINT");
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;
