@@ -1,7 +1,9 @@
 /** The engine: compiles programs once, runs them one after the other in a worker thread. */
 import { formatBytes, GraphError, InputError, printsItself, throwIfAborted } from "../core/index.js";
 import type { Value } from "../graph/index.js";
+import { BufferPool } from "./buffer-pool.js";
 import { copyTensor, detachTensor, takeTensors } from "./buffers.js";
+import { destinations } from "./destinations.js";
 import { closedDuring, closedError, failureError } from "./failures.js";
 import { type BoundInput, bindSizes, checkFeeds, checkTensor, type Sizes } from "./feeds.js";
 import { JobQueue } from "./job-queue.js";
@@ -39,6 +41,7 @@ export class Engine {
   readonly #provider: Provider;
   readonly #sessions: Sessions;
   readonly #queue = new JobQueue();
+  readonly #pool = new BufferPool();
   readonly #resident = new Map<string, ResidentShape>();
   readonly #totals = { createMs: 0, runMs: 0, runs: 0 };
   #link: WorkerLink | undefined;
@@ -88,7 +91,11 @@ export class Engine {
         const encodedBefore = this.#sessions.stats().encodeMs;
         const staged = await this.#stage(plan);
         const encodeMs = this.#sessions.stats().encodeMs - encodedBefore;
-        const reply = await this.#runJob(where, { plan, staged, feeds: {}, compileOnly: true }, options);
+        const reply = await this.#runJob(
+          where,
+          { plan, staged, feeds: {}, destinations: new Map(), compileOnly: true },
+          options,
+        );
         this.#link?.release(this.#sessions.evict());
         return {
           sessions: staged.length,
@@ -162,6 +169,18 @@ export class Engine {
     });
   }
 
+  /**
+   * Takes back results that nobody will read any more, so that later runs write into their memory.
+   *
+   * Their arrays are empty from now on.
+   */
+  recycle(results: Iterable<RawTensor>): void {
+    for (const { data } of results) {
+      if (this.#closing !== undefined || !(data.buffer instanceof ArrayBuffer)) continue;
+      this.#pool.give(structuredClone(data.buffer, { transfer: [data.buffer] }));
+    }
+  }
+
   /** Returns counters since the engine was made. */
   stats(): EngineStats {
     let residentBytes = 0;
@@ -198,6 +217,7 @@ export class Engine {
   }
 
   async #shutDown(): Promise<void> {
+    this.#pool.clear();
     this.#queue.rejectWaiting(closedDuring("engine"));
     await this.#link?.close();
   }
@@ -207,7 +227,8 @@ export class Engine {
     const sizes = this.#bindAll(where, plan, feeds);
     const staged = await this.#stage(plan, sizes);
     try {
-      const reply = await this.#runJob(where, { plan, staged, feeds, compileOnly: false }, options);
+      const work = { plan, staged, feeds, destinations: destinations(plan, sizes, this.#pool), compileOnly: false };
+      const reply = await this.#runJob(where, work, options);
       this.#remember(reply);
       return Object.fromEntries(reply.outputs);
     } finally {
@@ -245,6 +266,7 @@ export class Engine {
       segments: staged.map((one) => one.job),
       feeds: new Map(Object.entries(feeds)),
       outputs: compileOnly ? [] : program.outputs,
+      destinations: work.destinations,
       resident: {
         inputs: new Map(compileOnly ? [] : Object.entries(program.resident?.inputs ?? {})),
         outputs: new Map(compileOnly ? [] : Object.entries(program.resident?.outputs ?? {})),
@@ -312,6 +334,7 @@ interface Work {
   readonly plan: ProgramPlan;
   readonly staged: readonly Staged[];
   readonly feeds: Feeds;
+  readonly destinations: ReadonlyMap<string, RawTensor>;
   readonly compileOnly: boolean;
 }
 

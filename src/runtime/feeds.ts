@@ -79,7 +79,8 @@ interface Binding {
   readonly from: Entry;
 }
 
-const arrayTypes: Readonly<Record<GraphDType, new (length: number) => GraphData>> = {
+/** The typed array of each element type. */
+export const arrayTypes: Readonly<Record<GraphDType, new (source: ArrayBuffer) => GraphData>> = {
   float32: Float32Array,
   float64: Float64Array,
   int32: Int32Array,

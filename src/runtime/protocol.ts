@@ -42,6 +42,8 @@ export interface RunJob {
   readonly segments: readonly SegmentJob[];
   readonly feeds: ReadonlyMap<string, RawTensor>;
   readonly outputs: readonly string[];
+  /** Where to write outputs whose size is known beforehand. */
+  readonly destinations: ReadonlyMap<string, RawTensor>;
   readonly resident: ResidentJob;
   readonly compileOnly: boolean;
 }

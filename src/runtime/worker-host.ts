@@ -128,13 +128,19 @@ export class WorkerHost {
     for (const name of segment.inputs) feeds[name] = need(values.get(name), `value "${name}"`);
     const fetches: Record<string, Tensor | null> = {};
     for (const name of segment.outputs) {
-      const resident = job.resident.outputs.get(name);
-      fetches[name] = resident === undefined ? null : this.#resident.back(resident, session, name);
+      fetches[name] = this.#destination(session, job, name);
     }
     const begin = performance.now();
     const results = await whileBusy(this.#setup.control, () => session.run(feeds, fetches));
     trail.runMs += performance.now() - begin;
     return results;
+  }
+
+  #destination(session: InferenceSession, job: RunJob, name: string): Tensor | null {
+    const resident = job.resident.outputs.get(name);
+    if (resident !== undefined) return this.#resident.back(resident, session, name);
+    const destination = job.destinations.get(name);
+    return destination === undefined ? null : toOrt(this.#loaded(), destination);
   }
 
   #finish(job: RunJob, kept: ReadonlyMap<string, Tensor>, trail: Trail): void {

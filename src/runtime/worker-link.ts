@@ -110,5 +110,6 @@ function transferOf(job: Job): ArrayBuffer[] {
   if (job.type === "put") return buffersOf([job.tensor]);
   if (job.type !== "run") return [];
   const models = job.segments.flatMap(({ source }) => (source === undefined ? [] : [source.model.buffer]));
-  return [...buffersOf(job.feeds.values()), ...new Set(models.filter((buffer) => buffer instanceof ArrayBuffer))];
+  const owned = buffersOf([...job.feeds.values(), ...job.destinations.values()]);
+  return [...owned, ...new Set(models.filter((buffer) => buffer instanceof ArrayBuffer))];
 }

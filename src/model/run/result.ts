@@ -5,23 +5,23 @@ import { Tensor } from "../../tensor/index.js";
 import { ActivationCache } from "../cache/activation-cache.js";
 import { runOrigin } from "../cache/origin.js";
 import { capturePrefix } from "../plan/build.js";
+import { LazyMap } from "./lazy-map.js";
 import type { PreparedRun } from "./prepare.js";
 import type { Receipt } from "./receipt.js";
+import type { Shelf } from "./shelf.js";
 
 type FloatTensor<A extends readonly string[]> = Tensor<"float32" | "float64", A>;
-type Values = Readonly<Record<string, RawTensor>>;
 
 function toTensor<A extends readonly string[]>(raw: RawTensor, axes: readonly [...A]): FloatTensor<A> {
   return Tensor.of(raw.data as Float32Array | Float64Array, raw.shape, axes);
 }
 
-function collectCache(run: PreparedRun, values: Values): ActivationCache {
-  const tensors = run.request.captures.flatMap((name) => {
-    const raw = values[`${capturePrefix}${name}`];
-    const axes = run.points.get(name)?.axes;
-    return raw === undefined || axes === undefined ? [] : [[name, toTensor(raw, [...axes])] as const];
+/** Captured activations, each a tensor from the moment it is asked for. */
+function captured({ request, points }: PreparedRun, shelf: Shelf): ReadonlyMap<string, Tensor> {
+  return new LazyMap(request.captures, (name) => {
+    const axes = points.get(name)?.axes ?? [];
+    return toTensor(shelf.take(`${capturePrefix}${name}`), [...axes]);
   });
-  return new ActivationCache(new Map(tensors), runOrigin(run));
 }
 
 interface Losses {
@@ -48,18 +48,36 @@ function losses(run: PreparedRun, raw: RawTensor): Losses {
   return { loss: sum / count, lossPerToken: Tensor.of(data, [batch, pos - 1], ["batch", "pos"] as const) };
 }
 
-/** Logits at the slots asked for, where the graph computed all of them for the loss. */
-function wantedLogits({ logitSlots, request, batch }: PreparedRun, raw: RawTensor | undefined): RawTensor | undefined {
-  if (raw === undefined || logitSlots === undefined || request.logits !== "all") return raw;
-  const size = raw.shape[2] ?? 0;
-  const source = raw.data as Float32Array;
-  const data = source.slice(0, logitSlots.length * size);
-  const count = logitSlots.length / batch.batch;
-  logitSlots.forEach((slot, i) => {
-    const from = (Math.floor(i / count) * batch.pos + slot) * size;
-    data.set(source.subarray(from, from + size), i * size);
+/** How the logits of a run are read. */
+interface LogitReader {
+  readonly shape: readonly number[];
+  readonly read: () => RawTensor;
+}
+
+/** Reads logits at the slots asked for, also where the graph computed all of them for the loss. */
+function logitReader({ logitSlots, request, batch, wantsLogits }: PreparedRun, shelf: Shelf): LogitReader | undefined {
+  const computed = shelf.shape("logits");
+  if (!wantsLogits || computed === undefined) return undefined;
+  if (logitSlots === undefined || request.logits !== "all")
+    return { shape: computed, read: () => shelf.take("logits") };
+  const { batch: rows, pos } = batch;
+  const shape = [rows, logitSlots.length / rows, computed[2] ?? 0];
+  return { shape, read: () => atSlots(shelf.take("logits"), logitSlots, { shape, pos }) };
+}
+
+/** Picks slots of logits `[batch, pos, dVocabOut]`, the same number in every row. */
+function atSlots(
+  { dtype, data: source }: RawTensor,
+  slots: Int32Array,
+  { shape, pos }: { readonly shape: readonly number[]; readonly pos: number },
+): RawTensor {
+  const [, count = 0, size = 0] = shape;
+  const data = (source as Float32Array).slice(0, slots.length * size);
+  slots.forEach((slot, i) => {
+    const from = (Math.floor(i / count) * pos + slot) * size;
+    data.set((source as Float32Array).subarray(from, from + size), i * size);
   });
-  return { dtype: raw.dtype, shape: [batch.batch, count, size], data };
+  return { dtype, shape, data };
 }
 
 function notAsked(what: string, fix: string): InputError {
@@ -74,7 +92,7 @@ function notAsked(what: string, fix: string): InputError {
 /** What {@link Run} is made from. */
 interface RunParts {
   readonly run: PreparedRun;
-  readonly values: Values;
+  readonly shelf: Shelf;
   readonly receipt: Receipt;
 }
 
@@ -90,19 +108,22 @@ export class Run {
   readonly tokens: Tensor<"int32", readonly ["batch", "pos"]>;
   /** What was bound, what fired, what was masked. */
   readonly receipt: Receipt;
-  readonly #logits: RawTensor | undefined;
-  readonly #stream: RawTensor | undefined;
+  readonly #shelf: Shelf;
+  readonly #logits: LogitReader | undefined;
   readonly #losses: Losses | undefined;
+  readonly #release: (() => void) | undefined;
 
   /** @internal */
-  constructor({ run, values, receipt }: RunParts) {
+  constructor({ run, shelf, receipt }: RunParts) {
     const { tokens, batch, pos } = run.batch;
-    this.cache = collectCache(run, values);
+    this.cache = new ActivationCache(captured(run, shelf), runOrigin(run));
     this.tokens = Tensor.of(tokens ?? new Int32Array(0), [batch, tokens === undefined ? 0 : pos], ["batch", "pos"]);
     this.receipt = receipt;
-    this.#logits = run.wantsLogits ? wantedLogits(run, values["logits"]) : undefined;
-    this.#stream = values["stream"];
-    this.#losses = values["loss"] === undefined ? undefined : losses(run, values["loss"]);
+    this.#shelf = shelf;
+    this.#logits = logitReader(run, shelf);
+    const { engine } = run.view.core;
+    this.#release = run.built.calls.length === 0 ? () => shelf.release(engine) : undefined;
+    this.#losses = shelf.shape("loss") === undefined ? undefined : losses(run, shelf.take("loss"));
   }
 
   /**
@@ -112,7 +133,7 @@ export class Run {
    */
   get logits(): FloatTensor<readonly ["batch", "pos", "dVocabOut"]> {
     if (this.#logits === undefined) throw notAsked("logits", 'Pass logits: "all" or "last".');
-    return toTensor(this.#logits, ["batch", "pos", "dVocabOut"]);
+    return toTensor(this.#logits.read(), ["batch", "pos", "dVocabOut"]);
   }
 
   /** Mean next-token loss in nats over steps whose token and next token are both real. */
@@ -127,8 +148,18 @@ export class Run {
 
   /** The stream after the last layer that ran, `[batch, pos, dModel]`; only with `stopAtLayer`. */
   get residual(): FloatTensor<readonly ["batch", "pos", "dModel"]> {
-    if (this.#stream === undefined) throw notAsked("residual", "Pass stopAtLayer.");
-    return toTensor(this.#stream, ["batch", "pos", "dModel"]);
+    if (this.#shelf.shape("stream") === undefined) throw notAsked("residual", "Pass stopAtLayer.");
+    return toTensor(this.#shelf.take("stream"), ["batch", "pos", "dModel"]);
+  }
+
+  /**
+   * Gives back the memory of every result that was not read, for later runs to write into.
+   *
+   * Tensors that were read stay as they are; reading another one afterwards is an error. Needed by nobody, but a loop
+   * over many runs with large captures is faster with it. Does nothing where callbacks ran: they may hold the same memory.
+   */
+  release(): void {
+    this.#release?.();
   }
 
   #lossParts(what: string): Losses {

@@ -1,5 +1,6 @@
 /** One run of a model: prepare, compute, check, return. */
 import { formatBytes, type LongCallOptions, MemoryError } from "../../core/index.js";
+import type { RawTensor } from "../../runtime/index.js";
 import { planSteps } from "../plan/plan.js";
 import type { ModelView } from "../view.js";
 import { executeSteps } from "./execute.js";
@@ -10,6 +11,7 @@ import type { RunOptions } from "./options.js";
 import { type PreparedRun, prepareRun, resultBytes, runSizes } from "./prepare.js";
 import type { Receipt } from "./receipt.js";
 import { Run } from "./result.js";
+import { Shelf } from "./shelf.js";
 
 function checkMemory(run: PreparedRun, limit: number): void {
   const bytes = resultBytes(run);
@@ -49,7 +51,16 @@ export async function runModel(view: ModelView, input: ModelInput, options: RunO
   const execution = { ...pickLong(options), prepack: view.core.prepack };
   const values = await executeSteps(view.core.engine, steps, { feeds, calls: built.calls }, execution);
   if (request.checks) checkFinite(values, request);
-  return new Run({ run, values, receipt: receiptOf(run, view, steps.length) });
+  return new Run({ run, shelf: shelfOf(run, values), receipt: receiptOf(run, view, steps.length) });
+}
+
+/** What came back from the graph, without what went into it. */
+function shelfOf({ built }: PreparedRun, values: Readonly<Record<string, RawTensor>>): Shelf {
+  const results = built.graph.outputs.flatMap(({ name }) => {
+    const value = values[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return new Shelf(results);
 }
 
 /** The signal and progress of a call, without undefined fields. */
