@@ -1,5 +1,12 @@
 /** What every command is given: streams, a signal, a place for the exit code. */
-import { createLogger, type Logger, type OnProgress, type ProgressSink, progressReporter } from "../core/index.js";
+import {
+  createLogger,
+  type Logger,
+  type OnProgress,
+  type ProgressSink,
+  patientProgress,
+  progressReporter,
+} from "../core/index.js";
 
 /** Where text goes. */
 export interface TextSink {
@@ -34,14 +41,6 @@ export interface CliContext {
 /** Progress of work shorter than this is not worth a line, ms. */
 const quietMs = 1000;
 
-/** Passes events on once the work has lasted for a second. */
-function patient(report: OnProgress): OnProgress {
-  const start = performance.now();
-  return (event) => {
-    if (performance.now() - start >= quietMs) report(event);
-  };
-}
-
 /** JSON has no NaN and no infinity: they become strings, as in views. */
 function jsonNumber(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
@@ -53,7 +52,7 @@ export function createContext(io: CliIo, signal: AbortSignal, setExitCode: (code
     io,
     signal,
     setExitCode,
-    onProgress: patient(progressReporter({ sink: io.stderr })),
+    onProgress: patientProgress(progressReporter({ sink: io.stderr }), quietMs),
     logger: createLogger((text) => io.stderr.write(`${text}\n`)),
     print: (line) => void io.stdout.write(`${line}\n`),
     printJson: (value) => void io.stdout.write(`${JSON.stringify(value, jsonNumber, 2)}\n`),

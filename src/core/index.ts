@@ -8,4 +8,5 @@ export * from "./logger.js";
 export * from "./nearest.js";
 export * from "./not-built.js";
 export * from "./progress.js";
+export * from "./progress-clock.js";
 export * from "./random.js";

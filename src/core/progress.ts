@@ -1,4 +1,5 @@
 /** The one progress interface of limpid, and a reporter for a terminal or a pipe. */
+import { ProgressClock, progressText } from "./progress-clock.js";
 
 /** One report of a long call. */
 export interface ProgressEvent {
@@ -45,7 +46,8 @@ const pipeIntervalMs = 5000;
 const barWidth = 24;
 
 /**
- * Returns a reporter that draws a bar on a terminal, at most four times a second, or writes lines to a pipe.
+ * Returns a reporter that draws a bar on a terminal, at most four times a second, or writes lines to a pipe: how far, how
+ * fast, how long still.
  *
  * The first and the last event of each label are always written; a finished bar ends with a newline.
  */
@@ -53,18 +55,32 @@ export function progressReporter(options: ProgressReporterOptions): OnProgress {
   const { sink, label: prefix, now = () => performance.now() } = options;
   const isTerminal = sink.isTTY === true;
   const interval = isTerminal ? terminalIntervalMs : pipeIntervalMs;
+  const clock = new ProgressClock(now);
   let lastTime = Number.NEGATIVE_INFINITY;
   let lastLabel: string | undefined;
   return (event) => {
     const label = prefix === undefined ? event.label : `${prefix}: ${event.label}`;
     const isFinished = event.total !== undefined && event.done >= event.total;
     const time = now();
+    const state = clock.read({ ...event, label });
     if (label === lastLabel && !isFinished && time - lastTime < interval) return;
     lastTime = time;
     lastLabel = label;
-    const text = describe(event, label, isTerminal);
+    const text = progressText({ ...event, label }, state);
     if (!isTerminal) sink.write(`${text}\n`);
-    else sink.write(`\r${clip(text, sink.columns ?? 80)}\u001B[K${isFinished ? "\n" : ""}`);
+    else sink.write(`\r${clip(bar(state.fraction ?? 0) + text, sink.columns ?? 80)}\u001B[K${isFinished ? "\n" : ""}`);
+  };
+}
+
+/** Returns a reporter that stays silent for the first `quietMs` of the work: short work needs no bar. */
+export function patientProgress(
+  report: OnProgress,
+  quietMs: number,
+  now: () => number = () => performance.now(),
+): OnProgress {
+  const start = now();
+  return (event) => {
+    if (now() - start >= quietMs) report(event);
   };
 }
 
@@ -73,14 +89,9 @@ export function stderrProgress(label?: string): OnProgress {
   return progressReporter({ sink: process.stderr, ...(label === undefined ? {} : { label }) });
 }
 
-function describe(event: ProgressEvent, label: string, withBar: boolean): string {
-  const { done, total } = event;
-  if (total === undefined) return `${label} ${done}`;
-  const fraction = total > 0 ? Math.min(1, Math.max(0, done / total)) : 1;
-  const percent = `${Math.floor(100 * fraction)}%`;
-  if (!withBar) return `${label} ${done}/${total} (${percent})`;
+function bar(fraction: number): string {
   const filled = Math.floor(barWidth * fraction);
-  return `${"█".repeat(filled)}${"░".repeat(barWidth - filled)} ${percent.padStart(4)} ${done}/${total} ${label}`;
+  return `${"█".repeat(filled)}${"░".repeat(barWidth - filled)} `;
 }
 
 function clip(text: string, columns: number): string {

@@ -59,8 +59,8 @@ describe("progressReporter", () => {
       time += 20;
     }
     expect(written.length).toBeLessThanOrEqual(2 + (100 * 20) / 250);
-    expect(written[0]).toBe("\r░░░░░░░░░░░░░░░░░░░░░░░░   0% 0/100 batches\u001B[K");
-    expect(written.at(-1)).toBe("\r████████████████████████ 100% 100/100 batches\u001B[K\n");
+    expect(written[0]).toBe("\r░░░░░░░░░░░░░░░░░░░░░░░░ batches 0/100 (0%)\u001B[K");
+    expect(written.at(-1)).toBe("\r████████████████████████ batches 100/100 (100%), 50/s\u001B[K\n");
   });
 
   it("writes lines to a pipe, seldom, with the first and the last of each label", () => {
@@ -72,7 +72,7 @@ describe("progressReporter", () => {
       time += 100;
     }
     report({ done: 1, label: "write" });
-    expect(written).toEqual(["limpid: read 1/5 (20%)\n", "limpid: read 5/5 (100%)\n", "limpid: write 1\n"]);
+    expect(written).toEqual(["limpid: read 1/5 (20%)\n", "limpid: read 5/5 (100%), 10/s\n", "limpid: write 1\n"]);
   });
 
   it("cuts a line that is wider than the terminal", () => {
