@@ -5,8 +5,8 @@
 For each fixture, `golden.safetensors` holds
 - none/tokens, none/<hook>, none/logits: two prompts of equal length, every hook point;
 - left/..., right/...: two prompts of unequal length with padding on that side and `attention_mask`; a few hook points;
-- edit/<hook>/{index, delta, logits}: delta added at index = [row, pos, head or -1] of one hook point, every kind of
-  hook point on one layer, and the logits of that row. For scores and patterns index is [row, head, query].
+- edit/<hook>/{index, delta, logits}: delta added at index = [row, pos, head or -1] of one hook point, and the logits of
+  that row, for every hook point. For scores and patterns index is [row, head, query].
 """
 
 import json
@@ -30,19 +30,6 @@ LENGTH, SHORT, LONG = 6, 3, 7
 SIZE = 0.3  # of an edit, in standard deviations of the hook point's values
 VISIBLE = 0.01  # an edit must move some logit of its row by this much, or another is drawn
 PADDED = ("hook_embed", "hook_pos_embed", ".hook_resid_post", ".hook_pattern")
-
-
-def kind_of(name):
-    """Returns the hook name without its layer: "blocks.1.attn.hook_q" -> "attn.hook_q"."""
-    return name.split(".", 2)[2] if name.startswith("blocks.") else name
-
-
-def choose(values, rng):
-    """Returns one hook name for each kind, from a layer drawn at random."""
-    kinds = {}
-    for name in values:
-        kinds.setdefault(kind_of(name), []).append(name)
-    return [names[rng.integers(len(names))] for names in kinds.values()]
 
 
 def make_edit(name, value, model, attention_mask, rng):
@@ -84,7 +71,7 @@ def golden(name, model):
         stored[f"{side}/logits"] = result
 
     everything = torch.ones_like(tokens)
-    for hook in choose(hooks.values, rng):
+    for hook in hooks.values:
         effect = 0.0
         while effect < VISIBLE:
             where, index, delta = make_edit(hook, hooks.values[hook], model, everything, rng)

@@ -43,6 +43,17 @@ export function createSession(ort: Ort, source: SessionSource, setup: WorkerSetu
   });
 }
 
+/**
+ * Tells whether a session lets an output be written to a tensor of these sizes.
+ *
+ * onnxruntime goes by the sizes that it inferred itself, which are wrong for the fourth output of `Attention`.
+ */
+export function takesDestination(session: InferenceSession, output: string, dims: readonly number[]): boolean {
+  const declared = session.outputMetadata[session.outputNames.indexOf(output)];
+  if (declared === undefined || !declared.isTensor || declared.shape.length !== dims.length) return false;
+  return declared.shape.every((size, axis) => typeof size === "string" || size === dims[axis]);
+}
+
 /** Wraps a tensor without copying its data. */
 export function toOrt(ort: Ort, tensor: RawTensor): Tensor {
   const { dtype, data, shape } = tensor;

@@ -3,7 +3,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { AbortedError, InternalError } from "../core/index.js";
 import { buffersOf, copyTensor, ownBuffer } from "./buffers.js";
 import { isAborted, isStopped, whileBusy } from "./control.js";
-import { createSession, fromOrt, loadOrt, type Ort, toOrt } from "./ort.js";
+import { createSession, fromOrt, loadOrt, type Ort, takesDestination, toOrt } from "./ort.js";
 import type {
   DoneReply,
   DropJob,
@@ -140,7 +140,8 @@ export class WorkerHost {
     const resident = job.resident.outputs.get(name);
     if (resident !== undefined) return this.#resident.back(resident, session, name);
     const destination = job.destinations.get(name);
-    return destination === undefined ? null : toOrt(this.#loaded(), destination);
+    if (destination === undefined || !takesDestination(session, name, destination.shape)) return null;
+    return toOrt(this.#loaded(), destination);
   }
 
   #finish(job: RunJob, kept: ReadonlyMap<string, Tensor>, trail: Trail): void {
