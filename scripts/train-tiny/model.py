@@ -17,7 +17,7 @@ class Config:
     vocab_size: int = 2048
     n_positions: int = 256
     n_embd: int = 192
-    n_layer: int = 7
+    n_layer: int = 4
     n_head: int = 6
     layer_norm_epsilon: float = 1e-5
 
