@@ -25,9 +25,10 @@ async function execute(notebook, target) {
   return JSON.parse(readFileSync(target, "utf8")).cells.filter((cell) => cell.cell_type === "code");
 }
 
-/** Returns what a cell wrote to `stream`, or the text form of its pictures. */
+/** Returns what a cell wrote to `stream`, or the text form of its pictures; its error counts as stderr. */
 function textOf(cell, stream) {
   const texts = cell.outputs.map((output) => {
+    if (stream === "stderr" && output.output_type === "error") return `${output.ename}: ${output.evalue}\n`;
     if (stream === "stderr") return output.name === "stderr" ? output.text : "";
     return output.name === "stdout" ? output.text : (output.data?.["text/plain"] ?? "");
   });
@@ -48,7 +49,7 @@ function printFindings(cells) {
 function failuresOf(cells) {
   const texts = cells
     .map((cell) => [cell, textOf(cell, "stderr")])
-    .filter(([, text]) => /Error|^\d+:\d+ - /m.test(text));
+    .filter(([, text]) => /Error|^Thrown: |^\d+:\d+ - /m.test(text));
   return texts.map(([cell, text]) => ({
     count: cell.execution_count,
     line: text.split("\n")[0],

@@ -2,10 +2,12 @@
  * Finds a program that opens notebooks in a browser, wherever apt, pip, pipx, uv, pyenv or conda put it.
  *
  * 1. Folders are searched in order: PATH, the virtual environment in use, `.venv` of the notebook folder, `~/.local/bin`,
- *    uv's and pyenv's folders.
- * 2. In each, JupyterLab comes before the classic notebook.
- * 3. A program counts only when it answers `--version`: a pyenv shim or a broken environment may lie there and not run.
- * 4. Failing all, `uv` can run JupyterLab without installing it.
+ *    uv's and pyenv's folders. In them, `jupyter-lab` comes before `jupyter-notebook`.
+ * 2. Then `jupyter lab` and `jupyter notebook`: pipx puts only `jupyter` on PATH.
+ * 3. Then `python -m jupyterlab` and `python -m notebook`: pip may put its programs into a folder that no PATH names.
+ * 4. Failing all, `uv` or `uvx` can run JupyterLab without installing it.
+ *
+ * A program counts only when it answers `--version`: a pyenv shim or a broken environment may lie there and not run.
  */
 import { spawn } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
@@ -41,9 +43,9 @@ export const installAdvice: string = `Jupyter is needed to open notebooks, and n
 /** Longest wait for `--version`, ms; a cold start of Jupyter on a slow disk takes several seconds. */
 const versionTimeoutMs = 30_000;
 
-const programs = [
-  { kind: "lab", name: "jupyter-lab" },
-  { kind: "notebook", name: "jupyter-notebook" },
+const kinds = [
+  { kind: "lab", program: "jupyter-lab", subcommand: "lab", module: "jupyterlab" },
+  { kind: "notebook", program: "jupyter-notebook", subcommand: "notebook", module: "notebook" },
 ] as const;
 
 function endings(platform: string): readonly string[] {
@@ -63,19 +65,34 @@ function subfolders(folder: string): readonly string[] {
   }
 }
 
+/** The folder of programs in a Python environment. */
+function bin(platform: string): string {
+  return platform === "win32" ? "Scripts" : "bin";
+}
+
+/** Folders of the Python that a user of this shell and folder would get, in order. */
+function currentFolders({ env, folder, platform }: SearchPlace): readonly string[] {
+  const environments = [env["VIRTUAL_ENV"], env["CONDA_PREFIX"], join(folder, ".venv"), join(folder, "venv")];
+  return [
+    ...(env["PATH"] ?? env["Path"] ?? "").split(delimiter),
+    ...environments.flatMap((path) => (path === undefined ? [] : [join(path, bin(platform))])),
+  ];
+}
+
 /** Folders in which programs may lie, in order, each once. */
-export function searchFolders({ env, folder, home, platform }: SearchPlace): readonly string[] {
-  const bin = platform === "win32" ? "Scripts" : "bin";
+export function searchFolders(place: SearchPlace): readonly string[] {
+  const { env, home, platform } = place;
   const pyenv = join(env["PYENV_ROOT"] ?? join(home, ".pyenv"), "versions");
   const uv = env["UV_TOOL_DIR"] ?? join(env["XDG_DATA_HOME"] ?? join(home, ".local", "share"), "uv", "tools");
-  const environments = [env["VIRTUAL_ENV"], env["CONDA_PREFIX"], join(folder, ".venv"), join(folder, "venv")];
-  const folders = [
-    ...(env["PATH"] ?? env["Path"] ?? "").split(delimiter),
-    ...environments.flatMap((path) => (path === undefined ? [] : [join(path, bin)])),
+  return unique([
+    ...currentFolders(place),
     join(home, ".local", "bin"),
-    ...["jupyterlab", "jupyter-core", "notebook", "jupyter"].map((tool) => join(uv, tool, bin)),
-    ...subfolders(pyenv).map((version) => join(pyenv, version, bin)),
-  ];
+    ...["jupyterlab", "jupyter-core", "notebook", "jupyter"].map((tool) => join(uv, tool, bin(platform))),
+    ...subfolders(pyenv).map((version) => join(pyenv, version, bin(platform))),
+  ]);
+}
+
+function unique(folders: readonly string[]): readonly string[] {
   return [...new Set(folders.filter((path) => path !== ""))];
 }
 
@@ -84,10 +101,10 @@ function located(name: string, folders: readonly string[], platform: string): re
   return folders.flatMap((folder) => endings(platform).map((ending) => join(folder, name + ending))).filter(isFile);
 }
 
-/** The first line that `command --version` prints, or `undefined` when it does not run. */
-async function versionOf(command: string, env: SearchPlace["env"], platform: string): Promise<string | undefined> {
+/** The line with a version that a program prints when asked for it, or `undefined` when it does not run. */
+async function versionOf(candidate: Candidate, { env, platform }: SearchPlace): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const child = spawn(command, ["--version"], {
+    const child = spawn(candidate.command, [...candidate.args, "--version"], {
       env: { ...env },
       stdio: ["ignore", "pipe", "ignore"],
       timeout: versionTimeoutMs,
@@ -98,20 +115,47 @@ async function versionOf(command: string, env: SearchPlace["env"], platform: str
       text += part;
     });
     child.on("error", () => resolve(undefined));
-    child.on("close", (code) => resolve(code === 0 && text.trim() !== "" ? text.trim().split("\n")[0] : undefined));
+    child.on("close", (code) => {
+      const line = text.split("\n").find((one) => /\d\.\d/.test(one));
+      resolve(code === 0 ? line?.trim() : undefined);
+    });
   });
+}
+
+type Candidate = Omit<JupyterProgram, "version">;
+
+/** Every way to try, in order. */
+function candidates(place: SearchPlace): readonly Candidate[] {
+  const find = (name: string, folders: readonly string[]): readonly string[] => located(name, folders, place.platform);
+  const folders = searchFolders(place);
+  // A Python deeper down has its programs beside it, and those were found before.
+  const pythons = unique(currentFolders(place)).flatMap((folder) => {
+    const [python] = ["python3", "python"].flatMap((name) => find(name, [folder]));
+    return python === undefined ? [] : [python];
+  });
+  const jupyters = find("jupyter", folders);
+  return [
+    ...kinds.flatMap(({ kind, program }) => find(program, folders).map((command) => ({ kind, command, args: [] }))),
+    ...kinds.flatMap(({ kind, subcommand }) => jupyters.map((command) => ({ kind, command, args: [subcommand] }))),
+    ...kinds.flatMap(({ kind, module }) => pythons.map((command) => ({ kind, command, args: ["-m", module] }))),
+  ];
 }
 
 /** Finds the first Jupyter that runs, or a `uv` that can run one, or nothing. */
 export async function findJupyter(place: SearchPlace): Promise<JupyterProgram | undefined> {
-  const folders = searchFolders(place);
-  for (const { kind, name } of programs) {
-    for (const command of located(name, folders, place.platform)) {
-      const version = await versionOf(command, place.env, place.platform);
-      if (version !== undefined) return { kind, command, args: [], version };
+  for (const candidate of candidates(place)) {
+    const version = await versionOf(candidate, place);
+    if (version !== undefined) return { ...candidate, version };
+  }
+  const runs = [
+    { name: "uv", args: ["tool", "run", "--from", "jupyterlab", "jupyter-lab"] },
+    { name: "uvx", args: ["--from", "jupyterlab", "jupyter-lab"] },
+  ];
+  for (const { name, args } of runs) {
+    for (const command of located(name, searchFolders(place), place.platform)) {
+      const version = await versionOf({ kind: "lab", command, args: [] }, place);
+      if (version !== undefined) return { kind: "lab", command, args };
     }
   }
-  const [uv] = located("uv", folders, place.platform);
-  if (uv === undefined) return undefined;
-  return { kind: "lab", command: uv, args: ["tool", "run", "--from", "jupyterlab", "jupyter-lab"] };
+  return undefined;
 }

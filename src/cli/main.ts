@@ -8,6 +8,7 @@ import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { addNotebook } from "./notebook.js";
 import { addRun } from "./run.js";
+import { addTrain } from "./train.js";
 import { addVerify } from "./verify.js";
 
 const exitCodes = { fine: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -36,7 +37,7 @@ function buildProgram(context: CliContext): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
     .addHelpText("after", epilogue);
-  for (const add of [addInfo, addRun, addCapture, addGenerate, addVerify, addNotebook]) add(program, context);
+  for (const add of [addInfo, addRun, addCapture, addGenerate, addTrain, addVerify, addNotebook]) add(program, context);
   return program;
 }
 

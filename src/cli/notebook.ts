@@ -93,8 +93,10 @@ function describeJupyter(program: JupyterProgram | undefined): string {
   if (program === undefined) return "none found";
   const { kind, command, args, version } = program;
   const name = kind === "lab" ? "JupyterLab" : "Jupyter Notebook";
-  if (version === undefined) return `${name} through ${[command, ...args].join(" ")} (downloaded when first run)`;
-  return `${name} ${version} at ${command}`;
+  const call = [command, ...args].join(" ");
+  return version === undefined
+    ? `${name} through ${call} (downloaded when first run)`
+    : `${name} ${version} at ${call}`;
 }
 
 /** Prints what was found; exit code 1 when something that is needed is missing. */

@@ -84,6 +84,29 @@ export function patientProgress(
   };
 }
 
+/** Work shorter than this needs no progress that nobody asked for, ms. */
+const unaskedMs = 2000;
+
+/** Under this key, limpid's notebook kernel keeps a function that returns a reporter for the running cell. */
+const cellProgressKey = Symbol.for("limpid.cellProgress");
+
+/**
+ * Returns where a long call reports: to its caller, else to a person who looks on.
+ *
+ * Without `onProgress`, work that lasts longer than two seconds shows a bar in the notebook cell or on the terminal; in a
+ * pipe it stays silent.
+ */
+export function progressOf({ onProgress }: Pick<LongCallOptions, "onProgress">): OnProgress | undefined {
+  if (onProgress !== undefined) return onProgress;
+  const make: unknown = Reflect.get(globalThis, cellProgressKey);
+  const report: unknown = typeof make === "function" ? make() : process.stderr.isTTY ? stderrProgress() : undefined;
+  return isReporter(report) ? patientProgress(report, unaskedMs) : undefined;
+}
+
+function isReporter(value: unknown): value is OnProgress {
+  return typeof value === "function";
+}
+
 /** Returns a {@link progressReporter} on `process.stderr`. */
 export function stderrProgress(label?: string): OnProgress {
   return progressReporter({ sink: process.stderr, ...(label === undefined ? {} : { label }) });

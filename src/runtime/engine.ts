@@ -1,5 +1,5 @@
 /** The engine: compiles programs once, runs them one after the other in a worker thread. */
-import { formatBytes, GraphError, InputError, printsItself, throwIfAborted } from "../core/index.js";
+import { formatBytes, GraphError, InputError, interruptible, printsItself, throwIfAborted } from "../core/index.js";
 import type { Value } from "../graph/index.js";
 import { BufferPool } from "./buffer-pool.js";
 import { copyTensor, detachTensor, takeTensors } from "./buffers.js";
@@ -80,8 +80,9 @@ export class Engine {
    * @throws GraphError when the segments do not fit together, CheckpointError when a weight file is missing or short,
    *   RunError when onnxruntime refuses a graph, UnsupportedError when the provider cannot start.
    */
-  async prepare(program: Program, options: RunOptions = {}): Promise<ProgramInfo> {
+  async prepare(program: Program, given: RunOptions = {}): Promise<ProgramInfo> {
     const where = "engine.prepare";
+    const options = interruptible(given);
     this.#checkOpen(where);
     throwIfAborted(options.signal, where);
     const plan = planProgram(program);
@@ -116,8 +117,9 @@ export class Engine {
    * @throws InputError, DTypeError or ShapeError when the feeds do not fit the program's inputs; AbortedError,
    *   MemoryError, RunError, and what {@link Engine.prepare} throws. The engine stays usable after each of them.
    */
-  async run(program: Program, feeds: Feeds, options: RunOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
+  async run(program: Program, feeds: Feeds, given: RunOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
     const where = "engine.run";
+    const options = interruptible(given);
     this.#checkOpen(where);
     throwIfAborted(options.signal, where);
     const plan = planProgram(program);

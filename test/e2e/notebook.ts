@@ -10,7 +10,10 @@ export interface ExecutedCell {
   readonly executionCount: number | null;
   readonly source: string;
   readonly stdout: string;
+  /** What it wrote to stderr, and the text of its error. */
   readonly stderr: string;
+  /** Its error, when it failed. */
+  readonly error?: Readonly<Record<"ename" | "evalue", string>> & { readonly traceback: readonly string[] };
   /** Each rich output by MIME type. */
   readonly displays: readonly Readonly<Record<string, string>>[];
 }
@@ -30,7 +33,7 @@ type Execute = (
   options: { readonly allowErrors: boolean; readonly env?: Readonly<Record<string, string>> },
 ) => Promise<{ readonly code: number; readonly output: string }>;
 
-interface RawOutput {
+interface RawOutput extends Partial<NonNullable<ExecutedCell["error"]>> {
   readonly name?: string;
   readonly text?: string | readonly string[];
   readonly data?: Readonly<Record<string, string | readonly string[]>>;
@@ -48,8 +51,19 @@ function executed(cell: RawCell): ExecutedCell {
   const displays = cell.outputs.flatMap(({ data }) =>
     data === undefined ? [] : [Object.fromEntries(Object.entries(data).map(([mime, text]) => [mime, joined(text)]))],
   );
+  const errors = cell.outputs.flatMap(({ ename, evalue, traceback }) =>
+    ename === undefined || evalue === undefined || traceback === undefined ? [] : [{ ename, evalue, traceback }],
+  );
+  const stderr = stream("stderr") + errors.map(({ traceback }) => `${traceback.join("\n")}\n`).join("");
   const { execution_count: executionCount, source } = cell;
-  return { executionCount, source: joined(source), stdout: stream("stdout"), stderr: stream("stderr"), displays };
+  const found = { executionCount, source: joined(source), stdout: stream("stdout"), stderr, displays };
+  return errors[0] === undefined ? found : { ...found, error: errors[0] };
+}
+
+/** Returns what each code cell of an executed notebook did. */
+export function readExecuted(path: string): readonly ExecutedCell[] {
+  const { cells } = JSON.parse(readFileSync(path, "utf8")) as { readonly cells: readonly RawCell[] };
+  return cells.filter((cell) => cell.cell_type === "code").map(executed);
 }
 
 /** Executes a notebook file; rejects with nbconvert's message when it stops. */
@@ -68,11 +82,26 @@ export async function executeNotebookFile(
     const env = jupyterPath === undefined ? {} : { JUPYTER_PATH: jupyterPath };
     const { code, output } = await module.executeNotebook(path, target, { allowErrors, env });
     if (code !== 0) throw new Error(output);
-    const { cells } = JSON.parse(readFileSync(target, "utf8")) as { readonly cells: readonly RawCell[] };
-    return cells.filter((cell) => cell.cell_type === "code").map(executed);
+    return readExecuted(target);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Writes a notebook of code cells into `folder` and returns its path. */
+export function writeNotebook(folder: string, cells: readonly string[]): string {
+  const path = join(folder, "cells.ipynb");
+  const metadata = { kernelspec: { name: "tslab", language: "typescript", ["display_name"]: "TypeScript (limpid)" } };
+  const body = cells.map((source, i) => ({
+    ["cell_type"]: "code",
+    id: `cell-${i}`,
+    metadata: {},
+    source,
+    outputs: [],
+    ["execution_count"]: null,
+  }));
+  writeFileSync(path, JSON.stringify({ nbformat: 4, ["nbformat_minor"]: 5, metadata, cells: body }));
+  return path;
 }
 
 /** Executes cells given as text. */
@@ -83,18 +112,7 @@ export async function executeCells(
   mkdirSync(join(root, "out"), { recursive: true });
   const folder = mkdtempSync(join(options.folder ?? join(root, "out"), "cells-"));
   try {
-    const path = join(folder, "cells.ipynb");
-    const metadata = { kernelspec: { name: "tslab", language: "typescript", ["display_name"]: "TypeScript (limpid)" } };
-    const body = cells.map((source, i) => ({
-      ["cell_type"]: "code",
-      id: `cell-${i}`,
-      metadata: {},
-      source,
-      outputs: [],
-      ["execution_count"]: null,
-    }));
-    writeFileSync(path, JSON.stringify({ nbformat: 4, ["nbformat_minor"]: 5, metadata, cells: body }));
-    return await executeNotebookFile(path, options);
+    return await executeNotebookFile(writeNotebook(folder, cells), options);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

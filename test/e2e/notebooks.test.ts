@@ -18,7 +18,7 @@ const questions: readonly (readonly [string, RegExp])[] = [
 ];
 
 function isError(cell: ExecutedCell): boolean {
-  return /^\w*Error\b|^\d+:\d+ - /m.test(cell.stderr);
+  return cell.error !== undefined;
 }
 
 describe(fiveQuestions, async () => {

@@ -1,36 +1,41 @@
 "use strict";
 /**
- * Starts the tslab kernel that belongs to limpid, with tslab 1.0.22's faults repaired.
+ * Starts the tslab kernel that belongs to limpid, with tslab 1.0.22's faults repaired:
  *
- * 1. tslab is found through the node_modules folders above this package, then above the notebook.
- * 2. Each cell's code passes through `fix.cjs` (syntax that tslab miscompiles).
- * 3. `execute_input` is published when the queued cell starts, so saved notebooks keep their execution counts.
- * 4. A failed cell's reply names the error; tslab leaves it empty.
- * 5. Error texts lose the kernel's own stack frames and this machine's folders.
- * 6. The reply to a failed cell waits until tslab takes cells again: for 200 ms after an error it drops them without a word.
+ * - `rewrite.cjs`: code that tslab miscompiles (shorthand and renaming across cells, awaits it does not see).
+ * - `messages.cjs`, `queue.cjs`: execution counts, errors in replies and outputs, "Run All" that stops where it should.
+ * - `errors.cjs`, `frames.cjs`: error texts with the cell's own lines and no folders of this machine.
+ * - `session.cjs`: an interrupt stops what the cell started.
+ * - `display.cjs`: a last expression that can be drawn is drawn.
  *
- * Notebooks run on a stock tslab too; this file is comfort.
+ * tslab is found through the node_modules folders above this package, then above the notebook. Notebooks run on a stock
+ * tslab too; these files are comfort, and a tslab that they do not fit is started as it is.
  */
 const fs = require("node:fs");
+const { createRequire } = require("node:module");
 const path = require("node:path");
-const { createFix } = require("./fix.cjs");
+const { repairExecutor } = require("./executor.cjs");
+const { CellMaps, createTidyFrames } = require("./frames.cjs");
+const { repairMessages } = require("./messages.cjs");
+const { createRewrite } = require("./rewrite.cjs");
+const { Session } = require("./session.cjs");
 
 const packageRoot = path.resolve(__dirname, "../../..");
-/** tslab refuses cells for 200 ms after an error. */
-const refusalMs = 250;
-/** The line that names an error: class, optional code, message. */
-const errorLine = /^([\w$]*Error)\b(?: \[[^\]]*\])?:? ?(.*)$/m;
+const repairedVersion = "1.0.22";
+const compiler = "@tslab/typescript-for-tslab";
 
-/** Returns a module from the node_modules folders above this package or above the notebook. */
-function load(id) {
+function say(text) {
+  process.stderr.write(`limpid's kernel: ${text}\n`);
+}
+
+/** Returns the `require` of the installed tslab, so that what it loads is what tslab itself loads. */
+function findTslab() {
   try {
-    return require(require.resolve(id, { paths: [packageRoot, process.cwd()] }));
+    return createRequire(require.resolve("tslab/package.json", { paths: [packageRoot, process.cwd()] }));
   } catch (error) {
     if (error.code !== "MODULE_NOT_FOUND") throw error;
-    process.stderr.write(
-      `limpid's kernel needs ${id}, which is not installed. In the folder of your project: npm install limpid\n`,
-    );
-    process.exit(1);
+    say("tslab is not installed. In the folder of your project: npm install limpid");
+    return process.exit(1);
   }
 }
 
@@ -47,97 +52,75 @@ function linkCheckout() {
   try {
     fs.symlinkSync(process.platform === "win32" ? packageRoot : "..", link, "junction");
   } catch (error) {
-    process.stderr.write(`limpid's kernel could not create ${link}: ${error.message}\n`);
+    // Another kernel may have been faster.
+    if (error.code !== "EEXIST") say(`could not create ${link}: ${error.message}`);
   }
 }
 
-/** Returns what a Jupyter reply says about an error, from what the cell wrote to stderr. */
-function describeError(writes) {
-  const thrown = writes.findLast((text) => errorLine.test(text));
-  const lines = (thrown ?? writes.join("")).trimEnd().split("\n");
-  if (thrown === undefined) {
-    const types = lines.filter((line) => /\d+:\d+ - /.test(line));
-    return {
-      ename: "TypeScriptError",
-      evalue: types.join("\n") || lines.at(-1) || "the cell failed",
-      traceback: lines,
-    };
+/** Returns a module of tslab, or an empty one when this version has none of that name. */
+function loadPart(load, name) {
+  try {
+    return load(name);
+  } catch (error) {
+    if (error.code !== "MODULE_NOT_FOUND" && error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error;
+    return {};
   }
-  const start = lines.findIndex((line) => errorLine.test(line));
-  const end = lines.findIndex((line, i) => i > start && /^ +at |^ *\{$|^\}$/.test(line));
-  const [, ename = "Error", message = ""] = errorLine.exec(lines[start] ?? "") ?? [];
-  const evalue = [message, ...lines.slice(start + 1, end < 0 ? undefined : end)].join("\n");
-  return { ename, evalue, traceback: lines };
 }
 
-/**
- * Returns an error's text as a reader of the notebook needs it: no frames of the kernel, no folders of this machine.
- *
- * limpid's errors say everything in their message, so the list of their fields goes too.
- */
-function tidy(text) {
-  if (!errorLine.test(text) || !/^ +at /m.test(text)) return text;
-  return text
-    .replace(/^(?:file:|evalmachine|\/|[A-Z]:\\)[^\n]*:\d+\n[\s\S]*?\n\n(?=[\w$]*Error\b)/, "")
-    .replace(
-      /^ +at [^\n]*(?:node_modules[\\/]tslab[\\/]|launch\.cjs|node:vm|node:internal)[^\n]*?( \{)?\n/gm,
-      (_, brace) => (brace ? " {\n" : ""),
-    )
-    .replace(/ ?\{\n {2}where: '[\s\S]*\n\}\n?$/, (dump) => (dump.includes("[cause]") ? dump : "\n"))
-    .replace(/\n\n$/, "\n")
-    .replaceAll(`file://${packageRoot}/`, "limpid/")
-    .replaceAll(`${packageRoot}/`, "limpid/")
-    .replaceAll(`${process.cwd()}/`, "./");
+/** Returns the names of functions that the repairs need and this tslab lacks. */
+function findMissing({ jupyter, executor, ts }) {
+  const needed = {
+    "ZmqServer.handleExecute": jupyter.ZmqServer?.prototype.handleExecute,
+    "ZmqServer.publishStatus": jupyter.ZmqServer?.prototype.publishStatus,
+    "JupyterHandlerImpl.handleExecute": jupyter.JupyterHandlerImpl?.prototype.handleExecute,
+    "JupyterHandlerImpl.handleExecuteImpl": jupyter.JupyterHandlerImpl?.prototype.handleExecuteImpl,
+    createExecutor: executor.createExecutor,
+    "TypeScript's createWatchCompilerHost": ts.createWatchCompilerHost,
+  };
+  return Object.keys(needed).filter((name) => typeof needed[name] !== "function");
 }
 
-/** Lets each execute request publish messages of its own through its server. */
-function patchServer(prototype, publishers) {
-  const handleExecute = prototype.handleExecute;
-  prototype.handleExecute = function (socket, message) {
-    publishers.set(message.content, (type, content) => {
-      const reply = message.createReply();
-      reply.header.msg_type = type;
-      reply.content = content;
-      reply.signAndSend(this.connInfo.key, this.iopub);
-    });
-    return handleExecute.call(this, socket, message);
+/** Puts every repair in place. */
+function repair({ jupyter, executor, ts }, maps) {
+  const parts = {
+    jupyter,
+    maps,
+    rewrite: createRewrite(ts),
+    session: new Session(),
+    tidyFrames: createTidyFrames(maps, { packageRoot, folder: process.cwd() }),
   };
+  repairMessages(jupyter, parts);
+  executor.createExecutor = repairExecutor(executor.createExecutor, parts);
 }
 
-/** Repairs code, counts and error replies of each cell, whatever else is queued. */
-function patchHandler(prototype, publishers, fix) {
-  const { handleExecute, handleExecuteImpl } = prototype;
-  const stderrOf = new WeakMap();
-  prototype.handleExecuteImpl = function (request, writeStream, writeDisplayData) {
-    const writes = [];
-    stderrOf.set(request, writes);
-    publishers.get(request)?.("execute_input", { code: request.code, execution_count: this.execCount + 1 });
-    const write = (name, text) => {
-      const shown = name === "stderr" ? tidy(text) : text;
-      if (name === "stderr") writes.push(shown);
-      writeStream(name, shown);
-    };
-    return handleExecuteImpl.call(this, { ...request, code: fix(request.code) }, write, writeDisplayData);
-  };
-  prototype.handleExecute = async function (request, writeStream, writeDisplayData) {
-    const reply = await handleExecute.call(this, request, writeStream, writeDisplayData);
-    if (reply.status === "abort") return { ...reply, status: "aborted" };
-    if (reply.status !== "error") return { ...reply, payload: [], user_expressions: {} };
-    await new Promise((resolve) => setTimeout(resolve, refusalMs));
-    return { ...reply, ...describeError(stderrOf.get(request) ?? []) };
-  };
+/** Says when the installed tslab is not the one that the repairs were made for. */
+function reportVersion(version, missing) {
+  const found = `tslab ${version} is installed; the repairs are made for ${repairedVersion}`;
+  if (missing.length > 0) {
+    say(
+      `${found} and need ${missing.join(", ")}, which it lacks. Cells run without them: "npm install limpid" brings ${repairedVersion}.`,
+    );
+  } else if (version !== repairedVersion) say(`${found}. If cells misbehave: npm install tslab@${repairedVersion}`);
 }
 
 function main() {
   linkCheckout();
-  const { ZmqServer, JupyterHandlerImpl } = load("tslab/dist/jupyter.js");
-  const { startKernel } = load("tslab/dist/main.js");
-  const publishers = new WeakMap();
-  patchServer(ZmqServer.prototype, publishers);
-  patchHandler(JupyterHandlerImpl.prototype, publishers, createFix(load("@tslab/typescript-for-tslab")));
+  const load = findTslab();
+  const maps = new CellMaps();
+  const ts = loadPart(load, compiler);
+  // tslab's modules take TypeScript when they are loaded, so it is replaced before.
+  if (typeof ts.createWatchCompilerHost === "function")
+    require.cache[load.resolve(compiler)].exports = maps.recording(ts);
+  const tslab = { ts, jupyter: loadPart(load, "./dist/jupyter.js"), executor: loadPart(load, "./dist/executor.js") };
+  const missing = findMissing(tslab);
+  reportVersion(load("./package.json").version, missing);
+  if (missing.length === 0) repair(tslab, maps);
+  const { startKernel } = loadPart(load, "./dist/main.js");
+  if (typeof startKernel !== "function") {
+    say("it has no startKernel either, so nothing can be started.");
+    process.exit(1);
+  }
   startKernel({ configPath: process.argv[2], enableFindLocal: false });
 }
 
 if (require.main === module) main();
-
-module.exports = { describeError, tidy };

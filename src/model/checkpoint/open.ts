@@ -1,6 +1,6 @@
 /** Opens a checkpoint: finds it, reads its configuration, and makes its weights mappable. */
 import { join } from "node:path";
-import { CheckpointError, formatList, type LongCallOptions } from "../../core/index.js";
+import { CheckpointError, formatList, type LongCallOptions, progressOf } from "../../core/index.js";
 import { readJsonObject } from "../../io/index.js";
 import { limpidCacheFolder } from "./environment.js";
 import { identifyFiles } from "./identity.js";
@@ -88,6 +88,8 @@ function noTensors(folder: string): CheckpointError {
   });
 }
 
-function longCall({ signal, onProgress }: LongCallOptions): LongCallOptions {
+function longCall(options: LongCallOptions): LongCallOptions {
+  const { signal } = options;
+  const onProgress = progressOf(options);
   return { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) };
 }

@@ -1,11 +1,13 @@
 /** Progress of a run over data, with its speed. */
+import { progressOf } from "../../core/index.js";
 import type { OverProgress } from "./options.js";
 
 /** Returns a function that reports totals after a batch; the speed is that of this call alone. */
 export function progressMeter(
-  onProgress: ((event: OverProgress) => void) | undefined,
+  given: ((event: OverProgress) => void) | undefined,
   total: number | undefined,
 ): (totals: { readonly tokens: number; readonly batches: number }) => void {
+  const onProgress = given ?? progressOf({});
   let first: { readonly time: number; readonly tokens: number } | undefined;
   const began = performance.now();
   return ({ tokens, batches }) => {

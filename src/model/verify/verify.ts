@@ -1,5 +1,5 @@
 /** Runs every law on a model. */
-import { isLimpidError, throwIfAborted } from "../../core/index.js";
+import { isLimpidError, progressOf, throwIfAborted } from "../../core/index.js";
 import type { Model } from "../model.js";
 import { judge, type Law, type VerificationCheck } from "./check.js";
 import { attentionLaw } from "./law-attention.js";
@@ -56,12 +56,13 @@ async function measure(law: Law, subject: Subject): Promise<readonly Verificatio
 export async function verifyModel(model: Model, options: VerifyOptions = {}): Promise<Verification> {
   const subject = makeSubject(model, options);
   const checks: VerificationCheck[] = [];
+  const onProgress = progressOf(options);
   for (const [done, law] of laws.entries()) {
     throwIfAborted(options.signal, "verify");
-    options.onProgress?.({ done, total: laws.length, label: "verify laws" });
+    onProgress?.({ done, total: laws.length, label: "verify laws" });
     checks.push(...(await measure(law, subject)));
   }
-  options.onProgress?.({ done: laws.length, total: laws.length, label: "verify laws" });
+  onProgress?.({ done: laws.length, total: laws.length, label: "verify laws" });
   const { layers, nParameters, rows, inputs } = subject;
   const { architecture, nLayers } = model.config;
   return new Verification({
