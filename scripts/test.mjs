@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "./lib/build.mjs";
 import { runChecks } from "./lib/checks.mjs";
+import { ensureChromium } from "./lib/chromium.mjs";
 import { ensureInstalled } from "./lib/install.mjs";
 import { ensureJupyter } from "./lib/jupyter.mjs";
 import { root, run, Stop, since } from "./lib/process.mjs";
@@ -61,6 +62,7 @@ async function main() {
   const start = performance.now();
   if (await step("packages installed", ensureInstalled)) {
     await step("Jupyter found", ensureJupyter);
+    await step("browser found", ensureChromium);
     await step("build", build);
     const checks = await runChecks();
     counts.passed += checks.passed;

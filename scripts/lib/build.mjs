@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { writeClient } from "./client.mjs";
 import { root, run, Stop } from "./process.mjs";
 
 const stampPath = join(root, "dist", ".stamp");
@@ -50,6 +51,7 @@ export async function build() {
       show: true,
     });
     if (!existsSync(fresh)) return code || 1;
+    await writeClient(fresh);
     if (code === 0) writeFileSync(join(fresh, ".stamp"), state);
     if (existsSync(target)) renameSync(target, old);
     renameSync(fresh, target);

@@ -13,6 +13,7 @@ function tool(path, ...args) {
 const checks = {
   format: tool("@biomejs/biome/bin/biome", "check", "--linter-enabled=false", "--max-diagnostics=20", "."),
   types: tool("typescript/bin/tsc", "-p", "tsconfig.json"),
+  "types (browser code)": tool("typescript/bin/tsc", "-p", "src/viz/client/tsconfig.json"),
   layers: tool(
     "dependency-cruiser/bin/dependency-cruise.mjs",
     "src",

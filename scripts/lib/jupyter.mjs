@@ -2,11 +2,10 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline/promises";
-import { hasCommand, root, run, Stop } from "./process.mjs";
+import { ensureDebianPackages } from "./debian.mjs";
+import { root, run, Stop } from "./process.mjs";
 
 const debianPackages = ["jupyter-nbconvert", "jupyter-client", "jupyter-core"];
-const aptInstall = ["install", "-y", "--no-install-recommends", ...debianPackages];
 
 const advice = `Jupyter (nbconvert) is needed to run notebooks. Install it in one of these ways, then run the command again:
   Debian, Ubuntu   sudo apt-get install --no-install-recommends ${debianPackages.join(" ")}
@@ -23,47 +22,11 @@ function hasNbconvert() {
   );
 }
 
-/**
- * Makes sure that `jupyter nbconvert` is installed.
- *
- * As root on Debian it is installed by apt; in a terminal the user is asked first; otherwise the script stops and says
- * what to install.
- */
+/** Makes sure that `jupyter nbconvert` is installed; see {@link ensureDebianPackages}. */
 export async function ensureJupyter() {
   if (hasNbconvert()) return;
-  const canApt = existsSync("/etc/debian_version") && hasCommand("apt-get");
-  const isRoot = process.getuid?.() === 0;
-  if (!canApt) throw new Stop(advice);
-  if (
-    !isRoot &&
-    !(await agrees(`Jupyter is missing. Install it with sudo apt-get install ${debianPackages.join(" ")}?`))
-  ) {
-    throw new Stop(advice);
-  }
-  await installByApt(isRoot ? [] : ["sudo"]);
+  await ensureDebianPackages("Jupyter", debianPackages, advice);
   if (!hasNbconvert()) throw new Stop(`apt-get finished, but "jupyter nbconvert" is still missing.\n${advice}`);
-}
-
-async function installByApt(prefix) {
-  process.stdout.write(`Installing ${debianPackages.join(", ")} …\n`);
-  const apt = (args) => {
-    const [command = "apt-get", ...rest] = [...prefix, "apt-get", ...args];
-    return run(command, rest, { env: { DEBIAN_FRONTEND: "noninteractive" } });
-  };
-  const first = await apt(aptInstall);
-  if (first.code === 0) return;
-  const update = await apt(["update"]);
-  const second = update.code === 0 ? await apt(aptInstall) : update;
-  if (second.code !== 0)
-    throw new Stop(`apt-get failed:\n${second.output.trim().split("\n").slice(-8).join("\n")}\n\n${advice}`);
-}
-
-async function agrees(question) {
-  if (!process.stdin.isTTY || process.env.CI) return false;
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`${question} [y/N] `);
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
 }
 
 /** Runs `body` with the environment in which Jupyter sees the project's kernel and writes nothing to the home folder. */

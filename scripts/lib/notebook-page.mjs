@@ -1,4 +1,4 @@
-/** Turns an executed notebook into one HTML page that needs no network and no script. */
+/** Turns an executed notebook into one HTML page that needs no network; scripts inside only make its views interactive. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { withJupyterEnv } from "./jupyter.mjs";
 import { run, Stop } from "./process.mjs";
@@ -20,7 +20,7 @@ table{border-collapse:collapse}th,td{padding:4px 12px;border-bottom:1px solid #d
 
 /** Elements and attributes that would make a browser fetch something. */
 const fetching =
-  /<(?:script|link|iframe|object|embed)\b[^>]*>|\b(?:src|srcset|poster)\s*=\s*["']?\s*(?:https?:)?\/\/|url\(\s*["']?(?:https?:)?\/\/|@import/i;
+  /<(?:link|iframe|object|embed)\b[^>]*>|<script\b[^>]*\bsrc\b[^>]*>|\b(?:src|srcset|poster)\s*=\s*["']?\s*(?:https?:)?\/\/|url\(\s*["']?(?:https?:)?\/\/|@import/i;
 
 /** Writes `notebook` as one self-contained page to `target`. */
 export async function writeNotebookPage(notebook, target, title) {

@@ -1,13 +1,30 @@
 /** `show`: one call that draws any result in whatever runs the code. */
-import { printsItself } from "../core/index.js";
-import { headline, type View } from "../viz/index.js";
-import { hostDisplay } from "./display.js";
+import { randomUUID } from "node:crypto";
+import {
+  createLogger,
+  interruptible,
+  type LongCallOptions,
+  type OnProgress,
+  printsItself,
+  sha256,
+  stderrProgress,
+} from "../core/index.js";
+import { displaySymbol, headline, plotlyBuildOf, type SaveOptions, View } from "../viz/index.js";
+import { needsPlotly, needsRuntime, notePlotly, noteRuntime, sessionTheme } from "./configure.js";
+import { type DisplayBundle, hostDisplay } from "./display.js";
 import { type Showable, toView } from "./to-view.js";
+import { startWaiting } from "./waiting.js";
 
 /** What `show` gives back: it prints itself in one line and can be saved. */
 export class Shown {
   static {
     printsItself(Shown.prototype);
+    // Kernels that draw the last expression must not draw again what was shown.
+    Object.defineProperty(Shown.prototype, displaySymbol, {
+      value(this: Shown) {
+        return { "text/plain": this.toString() };
+      },
+    });
   }
 
   /** The view that was shown. */
@@ -17,9 +34,9 @@ export class Shown {
     this.view = view;
   }
 
-  /** Writes the view to `x.html`, `x.svg`, `x.txt` or `x.json` and returns the absolute path. */
-  save(path: string): Promise<string> {
-    return this.view.save(path);
+  /** Writes the view to `x.html`, `x.svg`, `x.png`, `x.txt` or `x.json` and returns the absolute path. */
+  save(path: string, options: SaveOptions = {}): Promise<string> {
+    return this.view.save(path, options);
   }
 
   /** Returns the view, so that what was shown can be shown again or put on a sheet. */
@@ -33,17 +50,76 @@ export class Shown {
   }
 }
 
+/** What `show` takes: a value, a promise of one, or a function that is told where to report progress. */
+export type ShowInput =
+  | Showable
+  | PromiseLike<Showable>
+  | ((onProgress: OnProgress) => Showable | PromiseLike<Showable>);
+
+/** Options of {@link show}. */
+export interface ShowOptions {
+  /** Shows outputs above 4 MB, too. */
+  readonly force?: boolean;
+}
+
 /**
  * Shows `value`, or what it resolves to: as a picture in a notebook, as text elsewhere.
  *
- * Takes a view, a tensor, or any result with `toView()`. In a notebook the same output also carries the text form.
+ * Takes a view, a tensor, any result with `toView()`, a promise of one, or a function that returns one. While it is
+ * awaited, the cell says how long it has taken; a function also gets an `onProgress` to pass on, which draws a bar:
+ * `await show((onProgress) => model.over(texts, { onProgress, … }))`. In a notebook the same output also carries the
+ * text form.
  *
- * @throws InputError when `value` is nothing that can be drawn.
+ * @throws InputError when `value` is nothing that can be drawn; MemoryError when its output would exceed 4 MB.
  */
-export async function show(value: Showable | PromiseLike<Showable>): Promise<Shown> {
-  const view = toView(await value);
+export async function show(value: ShowInput, options: ShowOptions = {}): Promise<Shown> {
   const display = hostDisplay();
-  if (display === undefined) process.stdout.write(`${view.toText()}\n`);
-  else await display({ "text/html": view.toHtml(), "text/plain": view.toText() });
-  return new Shown(view);
+  if (display === undefined) {
+    const result = await (typeof value === "function" ? value(terminalProgress()) : value);
+    const view = toView(result);
+    process.stdout.write(`${view.toText()}\n`);
+    return new Shown(view);
+  }
+  const waiting = startWaiting(display, randomUUID(), interruptible<LongCallOptions>({}).signal);
+  try {
+    const view = toView(await (typeof value === "function" ? value(waiting.onProgress) : value));
+    await waiting.finish(bundleOf(view, options));
+    return new Shown(view);
+  } catch (error) {
+    await waiting.fail();
+    throw error;
+  }
+}
+
+function terminalProgress(): OnProgress {
+  return process.stderr.isTTY ? stderrProgress() : () => undefined;
+}
+
+/** The forms of a view as this session wants them. */
+function bundleOf(view: View, options: ShowOptions): DisplayBundle {
+  const theme = sessionTheme();
+  const themed = theme === "auto" ? view : new View({ ...view.spec, theme });
+  const plotly = plotlyFor(view);
+  const html = themed.toHtml({
+    runtime: needsRuntime(),
+    plotly: plotly.isNeeded,
+    force: options.force === true,
+    onWarning: warn,
+  });
+  noteRuntime();
+  plotly.note();
+  return { "text/html": html, "text/plain": view.toText() };
+}
+
+/** Whether a view must carry plotly.js, and how to take note that it has. */
+function plotlyFor(view: View): { readonly isNeeded: boolean; readonly note: () => void } {
+  const build = plotlyBuildOf(view.spec);
+  if (build === undefined) return { isNeeded: false, note: () => undefined };
+  const figure = sha256(JSON.stringify(view.spec));
+  const isNeeded = needsPlotly(build, figure);
+  return { isNeeded, note: () => isNeeded && notePlotly(build, figure) };
+}
+
+function warn(message: string): void {
+  createLogger().warnOnce("large-output", message);
 }

@@ -2,12 +2,14 @@
 import { interpolateBlues, interpolateRdBu } from "d3-scale-chromatic";
 import { type Extent, finiteExtent } from "./numbers.js";
 import type { ColorScale } from "./spec.js";
+import type { Theme } from "./theme.js";
 
 /** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [number, number, number];
 
 /** Colour of cells that hold NaN. */
 export const missingColor: Rgb = [214, 214, 214];
+const missingInDark: Rgb = [88, 94, 102];
 
 /** How a caller asks for colours: the kind, and the range when it must not follow the data. */
 export interface ColorOptions {
@@ -34,21 +36,68 @@ function automaticRange(kind: ColorScale["kind"], extent: Extent): readonly [num
 }
 
 /** Returns the colour of `value`; beyond the scale it is clipped, NaN is grey. */
-export function colorOf(value: number, scale: ColorScale): Rgb {
-  if (Number.isNaN(value)) return missingColor;
+export function colorOf(value: number, scale: ColorScale, theme: Theme = "light"): Rgb {
+  if (Number.isNaN(value)) return theme === "light" ? missingColor : missingInDark;
   const span = scale.max - scale.min;
   const neutral = scale.kind === "diverging" ? 0.5 : 0;
   const position = span > 0 ? Math.min(1, Math.max(0, (value - scale.min) / span)) : neutral;
-  return colorAt(position, scale.kind);
+  return colorAt(position, scale.kind, theme);
+}
+
+/**
+ * Positions of a {@link colorTable}: even, so that the middle of a diverging scale is one of them; together with the
+ * colour of missing values they fill the palette of a PNG.
+ */
+const tableSteps = 254;
+
+/** Returns {@link colorOf} for many values of one scale: rounded to 255 colours, each computed once. */
+export function colorTable(scale: ColorScale, theme: Theme): (value: number) => Rgb {
+  const table: Rgb[] = [];
+  const span = scale.max - scale.min;
+  if (!(span > 0)) return (value) => colorOf(value, scale, theme);
+  return (value) => {
+    if (Number.isNaN(value)) return colorOf(value, scale, theme);
+    const step = Math.round(Math.min(1, Math.max(0, (value - scale.min) / span)) * tableSteps);
+    return (table[step] ??= colorAt(step / tableSteps, scale.kind, theme));
+  };
 }
 
 /** Returns the colour at `position`, 0 to 1, along a scale. */
-export function colorAt(position: number, kind: ColorScale["kind"]): Rgb {
+export function colorAt(position: number, kind: ColorScale["kind"], theme: Theme = "light"): Rgb {
+  if (theme === "dark") return between(darkStops[kind], position);
   // The darkest tenth of each scheme is left out: text on it is hard to read.
   const text =
     kind === "diverging" ? interpolateRdBu(0.08 + 0.84 * position) : interpolateBlues(0.02 + 0.88 * position);
   const [red = 0, green = 0, blue = 0] = (text.match(/\d+/g) ?? []).map(Number);
   return [red, green, blue];
+}
+
+/** On a dark ground nothing is dark and much is light; red stays below 0 and blue above. */
+const darkStops: Readonly<Record<ColorScale["kind"], readonly Rgb[]>> = {
+  diverging: [
+    [255, 176, 148],
+    [226, 96, 74],
+    [124, 42, 46],
+    [38, 42, 49],
+    [29, 70, 116],
+    [62, 140, 208],
+    [164, 212, 250],
+  ],
+  sequential: [
+    [33, 37, 44],
+    [28, 62, 104],
+    [44, 112, 180],
+    [104, 172, 228],
+    [206, 232, 252],
+  ],
+};
+
+function between(stops: readonly Rgb[], position: number): Rgb {
+  const at = Math.min(1, Math.max(0, position)) * (stops.length - 1);
+  const from = stops[Math.floor(at)] ?? missingInDark;
+  const to = stops[Math.ceil(at)] ?? from;
+  const part = (i: 0 | 1 | 2): number => Math.round(from[i] + (to[i] - from[i]) * (at % 1));
+  return [part(0), part(1), part(2)];
 }
 
 /** Returns a colour as CSS text, `#rrggbb`. */

@@ -1,4 +1,5 @@
-/** What a view is, as plain typed JSON: renderers read it, files keep it, tests compare it. */
+/** What all views' specs share; each view's own spec lies in its file under `views/`. */
+import type { Theme } from "./theme.js";
 
 /** A number as JSON can hold it: the three that JSON lacks are spelled out. */
 export type Cell = number | "NaN" | "Infinity" | "-Infinity";
@@ -24,67 +25,45 @@ export interface ColorScale {
 
 /** What every view carries. */
 export interface ViewHeader {
-  /** Version of this format. */
+  /** Version of this view's format. */
   readonly v: 1;
+  /** Which view it is. */
+  readonly view: string;
   readonly title: string;
   /** One line under the title, such as units or provenance. */
   readonly note: string;
+  /** Set: always drawn so. Otherwise pictures are light, and the interactive view follows the page. */
+  readonly theme?: Theme;
+  /** Whether HTML keeps every number exactly, however many there are. */
+  readonly exact?: true;
+  /** Views of the same link show the same selection. */
+  readonly link?: string;
 }
 
-/** A grid of coloured cells, `[y, x]`, first row on top. */
-export interface HeatmapSpec extends ViewHeader {
-  readonly view: "heatmap";
-  readonly x: ViewAxis;
-  readonly y: ViewAxis;
-  readonly values: readonly (readonly Cell[])[];
-  /** Text inside the cells, `[y, x]`; empty when cells carry none. */
-  readonly cellText: readonly (readonly string[])[];
-  readonly color: ColorScale;
-  /** The unit of the values, such as `logits`. */
-  readonly unit: string;
+/** What every view may be given besides its data. */
+export interface ViewOptions {
+  /** The headline; say what is shown. */
+  readonly title?: string;
+  /** One line under the title. */
+  readonly note?: string;
+  /** Draws it so everywhere; default: pictures are light, and the interactive view follows the page. */
+  readonly theme?: Theme;
+  /** Keeps every number exactly in HTML; default: above 1,000 numbers they are rounded to 1 part in 250 or finer. */
+  readonly exact?: boolean;
+  /** A name: views with the same one highlight the same entry together. */
+  readonly link?: string;
 }
 
-/** Running text whose tokens are coloured by one value each. */
-export interface TokensSpec extends ViewHeader {
-  readonly view: "tokens";
-  readonly tokens: readonly string[];
-  readonly values: readonly Cell[];
-  readonly color: ColorScale;
-  readonly unit: string;
-  /** Whether each value is also written under its token. */
-  readonly showValues: boolean;
+/** Returns the header of a spec: `options` with defaults filled in, and nothing else of them. */
+export function header<V extends string>(view: V, options: ViewOptions): ViewHeader & { readonly view: V } {
+  const { title = "", note = "", theme, exact = false, link } = options;
+  return {
+    v: 1,
+    view,
+    title,
+    note,
+    ...(theme === undefined ? {} : { theme }),
+    ...(exact ? { exact: true } : {}),
+    ...(link === undefined ? {} : { link }),
+  };
 }
-
-/** One column of a table. */
-export interface TableColumn {
-  readonly name: string;
-  readonly kind: "number" | "text" | "token";
-}
-
-/** One entry of a table: text, or in a column of kind `number` a {@link Cell}. */
-export type TableEntry = number | string;
-
-/** Rows of text and numbers. */
-export interface TableSpec extends ViewHeader {
-  readonly view: "table";
-  readonly columns: readonly TableColumn[];
-  /** `[row, column]`. */
-  readonly rows: readonly (readonly TableEntry[])[];
-}
-
-/** Horizontal signed bars, first on top. */
-export interface BarsSpec extends ViewHeader {
-  readonly view: "bars";
-  readonly axis: ViewAxis;
-  readonly values: readonly Cell[];
-  readonly unit: string;
-}
-
-/** Several views on one sheet. */
-export interface PanelsSpec extends ViewHeader {
-  readonly view: "panels";
-  readonly panels: readonly ViewSpec[];
-}
-
-/** Any view as data: versioned, serialisable, free of code. */
-export type ViewSpec = BarsSpec | HeatmapSpec | PanelsSpec | TableSpec | TokensSpec;

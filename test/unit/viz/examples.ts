@@ -1,0 +1,216 @@
+/** One or more examples of every view: tests of all renderers run over them. A new view adds its own here. */
+import {
+  bars,
+  heatmap,
+  histogram,
+  lines,
+  panels,
+  plotly,
+  scatter,
+  table,
+  tokens,
+  type View,
+} from "../../../src/viz/index.js";
+
+const words = ["<bos>", " Mary", " and", "\n", " John"];
+const grid = [
+  [0.1, -0.25, 0, 0.5, 1.25],
+  [-0.7, 0.003, Number.NaN, 0.2, 0.1],
+  [0, 0, Number.POSITIVE_INFINITY, -1, 0.05],
+];
+
+const single = {
+  heatmap: heatmap(grid, {
+    title: "Effect of one patch",
+    note: "0 = corrupted run, 1 = clean run",
+    unit: "recovered",
+    y: { name: "layer" },
+    x: { name: "position", labels: words, kind: "tokens" },
+  }),
+  "heatmap-text": heatmap(
+    [
+      [0.1, 0.9],
+      [0.5, 0.3],
+    ],
+    {
+      title: "Logit lens",
+      unit: "probability",
+      y: { name: "layer" },
+      x: { name: "position", labels: [" the", " cat"], kind: "tokens" },
+      cellText: [
+        [" dog", " <sat>"],
+        ["\n", " a-very-long-token"],
+      ],
+      details: {
+        unit: "probability",
+        labels: [
+          [
+            [" dog", " cat"],
+            [" <sat>", " ran"],
+          ],
+          [["\n", " ."], [" a-very-long-token"]],
+        ],
+        values: [
+          [
+            [0.1, 0.05],
+            [0.9, 0.01],
+          ],
+          [[0.5, 0.25], [0.3]],
+        ],
+      },
+    },
+  ),
+  "heatmap-large": heatmap(
+    Array.from({ length: 40 }, (_, i) => Array.from({ length: 40 }, (_cell, j) => (j > i ? 0 : 1 / (1 + i - j)))),
+    { title: "Attention pattern", y: { name: "destination" }, x: { name: "source" } },
+  ),
+  "heatmap-dark": heatmap(grid, { title: "In the dark", theme: "dark" }),
+  tokens: tokens(words, [0, 1.5, -2, 0.25, 3], { title: "Loss by token", unit: "nats" }),
+  "tokens-channels": tokens(
+    words,
+    { loss: [0, 1.5, 2, 0.25, 3], change: [0, -1, 0.5, 0, 2] },
+    { title: "Loss and its change", unit: "nats" },
+  ),
+  bars: bars([2.1, -0.7, 0.31, Number.NaN], {
+    title: "Direct logit attribution",
+    unit: "logits",
+    axis: { name: "component", labels: ["blocks.5.attn head 3", "mlp 6", "embed", "b_U"] },
+  }),
+  "bars-sorted": bars([0.5, -2, Number.NaN, 1], { order: "size", axis: { labels: ["a", "b", "c", "d"] } }),
+  table: table(
+    [
+      { name: "component", kind: "text" },
+      { name: "top token", kind: "token" },
+      { name: "loss", kind: "number" },
+    ],
+    [
+      ["blocks.0", " the", 3.21],
+      ["blocks.1 <mlp>", "\n", -0.0002],
+    ],
+    { title: "Parts" },
+  ),
+  lines: lines(
+    {
+      train: { y: [4, 2.5, Number.NaN, 1.2, 1], low: [3.8, 2.3, 1.6, 1, 0.8], high: [4.3, 2.8, 2, 1.5, 1.3] },
+      "held out": [4.1, 2.8, 2.1, 1.9, 1.8],
+    },
+    {
+      title: "Loss while training",
+      x: { name: "step", values: [0, 100, 200, 300, 400] },
+      y: { name: "nats" },
+      band: "90 % of 5 seeds",
+    },
+  ),
+  "lines-own-x": lines(
+    [
+      { name: "a", x: [1, 10, 1000], y: [1, 0.1, 0.002] },
+      { name: "b", x: [2, 20, 200], y: [0.5, 0, 0.003] },
+    ],
+    { title: "Both axes logarithmic", x: { name: "size", log: true }, y: { name: "loss", log: true } },
+  ),
+  "lines-labels": lines([0.1, -0.4, 0.25, 0.9, 0], {
+    title: "By token",
+    x: { labels: words, kind: "tokens" },
+    theme: "dark",
+  }),
+  histogram: histogram([1, 2, 2, 3, 3, 3, 4, 4, 9, Number.NaN], {
+    title: "Ranks",
+    name: "rank",
+    markers: [{ value: 6.5, label: "measured" }],
+  }),
+  "histogram-series": histogram(
+    {
+      clean: { counts: [1, 10, 100, 3], edges: [-1, 0, 0.5, 1, 3] },
+      corrupted: { counts: [40, 0, 7, 0], edges: [-1, 0, 0.5, 1, 3] },
+    },
+    { title: "Uneven bins", name: "logit difference", measure: "density", log: true },
+  ),
+  scatter: scatter([0.1, -0.5, 2, Number.NaN], [1, 0.2, -1, 3], {
+    title: "Heads",
+    x: { name: "attribution" },
+    y: { name: "effect" },
+    labels: ["L0H1", "L3H2", "L5H0", "L5H1"],
+    groups: ["mover", "other", "mover", "other"],
+    zero: true,
+  }),
+  "scatter-values": scatter([1, 2, 3], [1.5, 1.5, 3.5], {
+    title: "Predicted and measured",
+    labels: words.slice(0, 3),
+    labelKind: "tokens",
+    values: [-1, 0, 2],
+    unit: "layer",
+    diagonal: true,
+  }),
+  plotly: plotly({
+    data: [
+      { type: "scatter", name: "squares", x: [1, 2, 3], y: [1, 4, 9] },
+      { type: "bar", name: "counts", x: ["a", "b"], y: [3, 5], xaxis: "x2", yaxis: "y2" },
+      {
+        type: "heatmap",
+        z: [
+          [1, 2],
+          [3, 4],
+        ],
+        xaxis: "x3",
+        yaxis: "y3",
+      },
+    ],
+    layout: { title: { text: "A <b>figure</b> of plotly.js" }, xaxis: { title: { text: "n" } } },
+  }),
+};
+
+/** Views by the name of their golden files. */
+export const examples: Readonly<Record<string, View>> = {
+  ...single,
+  panels: panels([single.tokens, single.bars], { title: "A sheet", note: "two panels" }),
+};
+
+/** Returns every view with the given texts, at least two, in all places where callers may put text. */
+export function viewsWithTexts(texts: readonly [string, string, ...string[]]): readonly View[] {
+  const [first, second] = texts;
+  const values = texts.map((_, i) => i);
+  const head = { title: first, note: second, link: first };
+  const unit = second;
+  const axis = { name: first, labels: texts };
+  const details = { unit, labels: [texts.map((text) => [text])], values: [values.map((value) => [value])] };
+  const views = [
+    heatmap([values], { ...head, unit, x: axis, y: { name: second, labels: [first], kind: "tokens" } }),
+    heatmap([values], { ...head, unit, x: { ...axis, kind: "tokens" }, cellText: [texts], details }),
+    tokens(texts, values, { ...head, unit }),
+    tokens(texts, Object.fromEntries([["a", values], ...texts.map((text) => [`b${text}`, values] as const)]), head),
+    bars(values, { ...head, unit, axis }),
+    bars(values, { ...head, axis: { ...axis, kind: "tokens" } }),
+    table(
+      [
+        { name: first, kind: "text" },
+        { name: second, kind: "token" },
+      ],
+      texts.map((text) => [text, text]),
+      head,
+    ),
+  ];
+  const more = [
+    lines(Object.fromEntries(texts.map((text) => [text, values])), {
+      ...head,
+      x: axis,
+      y: { name: unit },
+      band: second,
+    }),
+    lines([{ name: first, y: values }], { ...head, x: { ...axis, kind: "tokens" } }),
+    histogram({ [first]: values, [second]: values }, { ...head, name: first, markers: [{ value: 1, label: second }] }),
+    scatter(values, values, { ...head, x: axis, y: { name: second }, labels: texts, groups: texts }),
+    scatter(values, values, { ...head, labels: texts, labelKind: "tokens", values, unit }),
+    plotly(
+      {
+        data: [
+          { x: texts, y: values, name: first, text: texts },
+          { type: "bar", x: texts, y: values, name: second },
+          { type: "pie", labels: texts, values, name: first },
+        ],
+        layout: { title: first, xaxis: { title: second } },
+      },
+      { title: first, note: second },
+    ),
+  ];
+  return [...views, ...more, panels([...views, ...more], head)];
+}
