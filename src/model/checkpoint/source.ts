@@ -9,7 +9,12 @@ import { isFile, isFolder } from "./local.js";
 import type { CheckpointOptions } from "./types.js";
 
 /** Models inside the package, by name. */
-export const embeddedModels: readonly string[] = ["tiny"];
+export const embeddedModels: readonly string[] = [
+  "tiny",
+  "constructed/induction",
+  "constructed/selector-copy",
+  "constructed/bigram-mlp",
+];
 
 /** A source that was found. */
 export interface LocatedSource {
