@@ -3,6 +3,7 @@ import { bisectRight, thresholdFreedmanDiaconis, thresholdSturges, tickIncrement
 import { InputError } from "../core/index.js";
 import { checkLength, nothingToDraw } from "./checks.js";
 import { finiteExtent, formatNumber } from "./numbers.js";
+import { farthest, widen } from "./plane.js";
 
 /** No rule makes more bins than this. */
 const mostBins = 200;
@@ -62,8 +63,8 @@ export function chooseBins(
   if (bins !== undefined) checkCount(`${where}: bins`, bins);
   const values = data.flatMap((list) => (isBinned(list) ? [] : Array.from(list)));
   if (values.length === 0) throw nothingToDraw(where);
-  const [low, high] = range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
-  const inside = values.filter((value) => Number.isFinite(value) && value >= low && value <= high);
+  const [low, high] = range ?? [-farthest, farthest];
+  const inside = values.filter((value) => value >= low && value <= high);
   return roundBins(inside, bins, range);
 }
 
@@ -103,24 +104,22 @@ function roundBins(
   asked: number | undefined,
   range: readonly [number, number] | undefined,
 ): Bins {
-  const [min, max] = range ?? reachOf(values);
-  const count = asked ?? ruleCount(values, [min, max]);
-  const isWhole = range === undefined && values.length > 0 && values.every(Number.isInteger);
-  const isSingle = isWhole && asked === undefined && max - min < singleReach;
-  const increment = tickIncrement(min, isWhole ? max + 1 : max, count);
-  const step = isSingle ? 1 : isWhole ? Math.max(1, increment) : increment;
-  const edges = isWhole ? wholeEdges([min, max], step) : steppedEdges([min, max], step);
-  const width = `width ${formatNumber(step > 0 ? step : -1 / step)}`;
-  if (asked !== undefined || isSingle) return { edges, rule: width };
-  return { edges, rule: `${width}, by the rules of Freedman–Diaconis and Sturges` };
+  if (range === undefined && values.length > 0 && values.every(Number.isSafeInteger)) return wholeBins(values, asked);
+  const { min: least, max: most } = finiteExtent(values) ?? { min: 0, max: 1 };
+  const [min, max] = range ?? widen([least, most]);
+  const step = tickIncrement(min, max, asked ?? ruleCount(values, [min, max]));
+  return { edges: steppedEdges([min, max], step), rule: ruleText(step > 0 ? step : -1 / step, asked === undefined) };
 }
 
-/** A single value gets room on both sides. */
-function reachOf(values: readonly number[]): readonly [number, number] {
-  const { min, max } = finiteExtent(values) ?? { min: 0, max: 1 };
-  if (min < max || Number.isInteger(min)) return [min, max];
-  const room = Math.max(0.5, Math.abs(min) / 1000);
-  return [min - room, max + room];
+function wholeBins(values: readonly number[], asked: number | undefined): Bins {
+  const { min, max } = finiteExtent(values) ?? { min: 0, max: 0 };
+  if (asked === undefined && max - min < singleReach) return { edges: wholeEdges([min, max], 1), rule: ruleText(1) };
+  const step = Math.max(1, tickIncrement(min, max + 1, asked ?? ruleCount(values, [min, max])));
+  return { edges: wholeEdges([min, max], step), rule: ruleText(step, asked === undefined) };
+}
+
+function ruleText(width: number, isByRule = false): string {
+  return `width ${formatNumber(width)}${isByRule ? ", by the rules of Freedman–Diaconis and Sturges" : ""}`;
 }
 
 /** The rules of Freedman and Diaconis (1981), which looks at the spread, and of Sturges (1926), for small samples. */
@@ -133,8 +132,12 @@ function ruleCount(values: readonly number[], [min, max]: readonly [number, numb
 function steppedEdges([min, max]: readonly [number, number], step: number): readonly number[] {
   const at = (k: number): number => (step > 0 ? k * step : k / -step);
   const [first, last] = step > 0 ? [min / step, max / step] : [min * -step, max * -step];
-  const [from, to] = [Math.floor(first + 1e-9), Math.ceil(last - 1e-9)];
-  return Array.from({ length: Math.max(1, to - from) + 1 }, (_, i) => at(from + i));
+  let [from, to] = [Math.floor(first), Math.ceil(last)];
+  if (at(from) > min) from -= 1;
+  if (at(to) < max) to += 1;
+  const edges = Array.from({ length: Math.max(1, to - from) + 1 }, (_, i) => at(from + i));
+  // Between numbers that differ in their last digits only there are no round ones.
+  return edges.every((edge, i) => i === 0 || edge > (edges[i - 1] ?? edge)) ? edges : [min, max];
 }
 
 function wholeEdges([min, max]: readonly [number, number], step: number): readonly number[] {

@@ -8,6 +8,9 @@ import type { ViewAxis } from "./spec.js";
 
 const tickSize = 11;
 
+/** Axes reach no farther, and not below its reciprocal: beyond, products of numbers overflow. */
+export const farthest = 1e150;
+
 /** An axis of numbers. */
 export interface NumberAxis {
   readonly name: string;
@@ -41,7 +44,7 @@ export function numberAxis(where: string, values: Iterable<number>, input: Numbe
     checkRange(where, range, log);
     return { name, kind, min: range[0], max: range[1] };
   }
-  const extent = finiteExtent(log ? positive(values) : values);
+  const extent = finiteExtent(reachable(values, log));
   if (extent === undefined && log) {
     throw new InputError({
       where,
@@ -52,16 +55,18 @@ export function numberAxis(where: string, values: Iterable<number>, input: Numbe
   }
   const { min, max } = extent ?? { min: 0, max: 1 };
   const [low, high] = widen([min, max], log);
-  return { name, kind, ...ended(low, high, { log, ends: min === max ? "tight" : input.ends }) };
+  return { name, kind, ...ended(low, high, { log, ends: low < min ? "tight" : input.ends }) };
 }
 
-function* positive(values: Iterable<number>): Iterable<number> {
-  for (const value of values) if (value > 0) yield value;
+/** The numbers that an axis can hold. */
+function* reachable(values: Iterable<number>, log: boolean): Iterable<number> {
+  for (const value of values) if (Math.abs(value) <= farthest && (!log || value >= 1 / farthest)) yield value;
 }
 
 /** Refuses a range that is upside down, not finite, or not above 0 on a logarithmic axis. */
 export function checkRange(where: string, [low, high]: readonly [number, number], isLog = false): void {
-  if (Number.isFinite(low) && Number.isFinite(high) && low < high && (!isLog || low > 0)) return;
+  const isHeld = [low, high].every((end) => Math.abs(end) <= farthest && (!isLog || end >= 1 / farthest));
+  if (isHeld && low < high) return;
   throw new InputError({
     where: `${where}: range`,
     got: `[${low}, ${high}]`,
@@ -70,11 +75,12 @@ export function checkRange(where: string, [low, high]: readonly [number, number]
   });
 }
 
-/** A single value gets room on both sides. */
-function widen([min, max]: readonly [number, number], isLog: boolean): readonly [number, number] {
-  if (min < max) return [min, max];
-  if (isLog) return [min / 2, min * 2];
-  const room = Math.abs(min) / 2 || 1;
+/** A single value, or values that hardly differ, get room on both sides. */
+export function widen([min, max]: readonly [number, number], isLog = false): readonly [number, number] {
+  const size = Math.max(Math.abs(min), Math.abs(max));
+  if (max - min > Math.max(1e-9 * size, 1 / farthest)) return [min, max];
+  if (isLog) return [min / 2, max * 2];
+  const room = size > 2 / farthest ? size / 2 : 1;
   return [min - room, max + room];
 }
 

@@ -25,6 +25,8 @@ export interface ExecuteOptions {
   readonly allowErrors?: boolean;
   /** Value of JUPYTER_PATH; default: the checkout's. */
   readonly jupyterPath?: string;
+  /** Where to write the executed notebook as a page, too. */
+  readonly page?: string;
 }
 
 type Execute = (
@@ -82,10 +84,18 @@ export async function executeNotebookFile(
     const env = jupyterPath === undefined ? {} : { JUPYTER_PATH: jupyterPath };
     const { code, output } = await module.executeNotebook(path, target, { allowErrors, env });
     if (code !== 0) throw new Error(output);
+    if (options.page !== undefined) await writePage(target, options.page);
     return readExecuted(target);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+async function writePage(notebook: string, target: string): Promise<void> {
+  const module = (await import(pathToFileURL(join(root, "scripts/lib/notebook-page.mjs")).href)) as {
+    readonly writeNotebookPage: (notebook: string, target: string, title: string) => Promise<void>;
+  };
+  await module.writeNotebookPage(notebook, target, "notebook");
 }
 
 /** Writes a notebook of code cells into `folder` and returns its path. */

@@ -58,7 +58,7 @@ test("a saved notebook's views live on: interactive, offline, without a complain
     for (const key of ["ArrowRight", "ArrowRight", "ArrowDown"]) await plot.press(key);
     expect(await page.locator(".status").first().textContent()).toBe("y 1, x 1 · value −4");
     expect({ requests, complaints }).toEqual({ requests: [], complaints: [] });
-    expect(await page.getByText("running, ").count()).toBe(0);
+    expect(await page.getByText("running for ").count()).toBe(0);
   } finally {
     await browser.close();
     rmSync(folder, { recursive: true });

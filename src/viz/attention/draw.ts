@@ -3,7 +3,16 @@ import { drawXAxis, drawYAxis } from "../axes.js";
 import { colorTable, type Rgb } from "../color.js";
 import { drawFlow } from "../flow.js";
 import { verticalLegend } from "../legend.js";
-import { type Drawing, type Mark, outlineMark, type PictureMark, place, rectMark, textMark } from "../marks.js";
+import {
+  type Drawing,
+  type Mark,
+  outlineMark,
+  type PictureMark,
+  place,
+  rectMark,
+  textMark,
+  textWidth,
+} from "../marks.js";
 import { decodeCell, encodeCell } from "../numbers.js";
 import { shareStyles } from "../shared-marks.js";
 import { palettes, type Theme } from "../theme.js";
@@ -43,13 +52,14 @@ export function drawAttention(spec: AttentionSpec, { theme, head, thumbs }: Atte
   const block = decodeHead(spec.weights, shapeOf(spec), head);
   const strongest = strongestOf(spec, head, block);
   const small = layout.thumbs;
+  const caption = drawCaption(spec, layout, { head, strongest });
   return {
-    width: layout.width,
+    width: Math.max(layout.width, caption.width),
     height: layout.height,
     marks: [
       ...(small === undefined ? [] : drawThumbs(spec, small, thumbs ?? thumbPicture(spec, small, theme))),
       ...(small === undefined ? [] : [outlineMark(thumbBox(small, head), "ink")]),
-      ...drawCaption(spec, layout, { head, strongest }),
+      ...caption.marks,
       ...drawLarge(spec, layout, { theme, block }),
       ...(strongest === undefined
         ? []
@@ -120,17 +130,23 @@ function compact({ marks }: Pick<Drawing, "marks">): Pick<Drawing, "marks"> {
   return { marks: shareStyles(marks) };
 }
 
+/** The large head's name and strongest pair. */
 function drawCaption(
   spec: AttentionSpec,
   { caption }: AttentionLayout,
   { head, strongest }: { readonly head: number; readonly strongest: StrongPair | undefined },
-): readonly Mark[] {
+): Drawing {
   const name = headName(spec, head);
   const words = strongest === undefined ? "" : pairText(spec, strongest);
-  return [
-    ...(name === "" ? [] : [textMark(caption.x, caption.y, name, { size: 13, bold: true })]),
-    textMark(caption.x + (name === "" ? 0 : name.length * 9 + 6), caption.y, words, { fill: "quiet", size: 11.5 }),
-  ];
+  const x = caption.x + (name === "" ? 0 : name.length * 9 + 6);
+  return {
+    width: x + textWidth(words, 11.5),
+    height: 0,
+    marks: [
+      ...(name === "" ? [] : [textMark(caption.x, caption.y, name, { size: 13, bold: true })]),
+      textMark(x, caption.y, words, { fill: "quiet", size: 11.5 }),
+    ],
+  };
 }
 
 function pairText(spec: AttentionSpec, { query, key, weight }: StrongPair): string {

@@ -46,7 +46,7 @@ function flatten(block: HeadBlock, shape: Triangle): Float64Array {
   let i = 0;
   for (let query = 0; query < shape.queries; query++) {
     const count = visibleKeys(shape, query);
-    for (let key = 0; key < count; key++) row[i++] = block.at(query, key);
+    for (let key = 0; key < count; key++) row[i++] = block.at(query, key) + 0; // JSON has no -0.
   }
   return row;
 }
@@ -112,7 +112,7 @@ function worth(count: number): number {
 function gridOf(extent: Extent, steps: number): Steps {
   const [min, max] = [Math.min(0, extent.min), Math.max(0, extent.max)];
   const step = (max - min) / (min < 0 ? steps - 1 : steps) || 1;
-  return { zero: Math.ceil(-min / step), step };
+  return { zero: Math.ceil(Math.abs(min) / step), step };
 }
 
 function codesOf(blocks: readonly HeadBlock[], shape: Triangle, { zero, step }: Steps): string {

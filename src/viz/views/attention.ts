@@ -32,7 +32,7 @@ const namedHeads = 5;
 /** Above this count of heads their entropies are not kept. */
 const entropyHeads = 1000;
 /** Above this count of weights the small heads are kept apart. */
-const longCount = 2_000_000;
+const longCount = 1_000_000;
 /** Tables have a row for each weight up to this count, else one for each query or head. */
 const tableRows = 2000;
 

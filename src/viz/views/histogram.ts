@@ -65,7 +65,7 @@ export interface HistogramOptions extends ViewOptions {
   readonly name?: string;
   /**
    * Raw values: about how many bins, or their edges. Default: as many as the rule of Freedman and Diaconis or that of
-   * Sturges asks for, whichever is more, at most 200. Bins have a round width, and whole numbers stand in their middle.
+   * Sturges asks for, whichever is more, at most 200, in round widths; one for each of up to 50 whole numbers.
    */
   readonly bins?: ArrayLike<number> | number;
   /** Raw values: bins cover this range only; values outside are counted and said, not drawn. */

@@ -77,18 +77,23 @@ export function tokenLogProbsSpec(
   const topK = checkedTopK(where, options.topK ?? 10);
   const checked = predictions.map((prediction, i) => checkedPrediction(prediction, i, tokens[i + 1]));
   const kept = checked.map(({ top }) => top.slice(0, topK));
-  const surprisals = checked.map(({ logProb }) => -(logProb ?? Number.NaN));
+  const surprisals = checked.map(({ logProb = Number.NaN }) => 0 - logProb);
   const { showValues = tokens.length <= 40 } = options;
   return {
     ...header("tokenLogProbs", { title: "Token log-probabilities", ...options }),
     tokens: [...tokens],
-    logProbs: checked.map(({ logProb }) => encodeCell(logProb ?? Number.NaN)),
+    logProbs: checked.map(({ logProb = Number.NaN }) => toCell(logProb)),
     ranks: checked.map((prediction, i) => rankOf(prediction, tokens[i + 1])),
     topTokens: kept.map((top) => top.map(({ token }) => token)),
-    topLogProbs: kept.map((top) => top.map(({ logProb }) => encodeCell(logProb))),
+    topLogProbs: kept.map((top) => top.map(({ logProb }) => toCell(logProb))),
     color: checkedScale(where, [0, ...surprisals], { ...options, scale: "sequential" }),
     showValues,
   };
+}
+
+/** JSON has no -0. */
+function toCell(logProb: number): Cell {
+  return encodeCell(logProb + 0);
 }
 
 function checkCount(predictions: number, tokens: number): void {

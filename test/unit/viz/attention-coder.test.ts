@@ -15,6 +15,11 @@ const shapes = fc.record({
   zero: fc.integer({ min: 0, max: 255 }),
 });
 
+/** Comparing large arrays element by element is slow. */
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
 describe("the code", () => {
   test("gives back every byte, whatever the shape and the code of zero", () => {
     fc.assert(
@@ -23,7 +28,7 @@ describe("the code", () => {
         const shape = { ...rest, keys: rest.queries + more };
         const count = shape.heads * headSize(shape);
         const codes = Uint8Array.from({ length: count }, () => stream.next().value as number);
-        expect(decodeCodes(encodeCodes(codes.slice(), shape), shape, count)).toEqual(codes);
+        expect(sameBytes(decodeCodes(encodeCodes(codes.slice(), shape), shape, count), codes)).toBe(true);
       }),
       { numRuns: 200 },
     );
@@ -36,7 +41,7 @@ describe("the code", () => {
     codes[7] = 1;
     const bytes = encodeCodes(codes.slice(), shape);
     expect(bytes.length).toBeLessThan(120);
-    expect(decodeCodes(bytes, shape, codes.length)).toEqual(codes);
+    expect(sameBytes(decodeCodes(bytes, shape, codes.length), codes)).toBe(true);
   });
 
   test("takes at most 0.85 of the bytes of gzip on attention", () => {

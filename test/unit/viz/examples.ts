@@ -1,5 +1,6 @@
 /** One or more examples of every view: tests of all renderers run over them. A new view adds its own here. */
 import {
+  attention,
   bars,
   heatmap,
   histogram,
@@ -8,6 +9,7 @@ import {
   plotly,
   scatter,
   table,
+  tokenLogProbs,
   tokens,
   type View,
 } from "../../../src/viz/index.js";
@@ -19,7 +21,27 @@ const grid = [
   [0, 0, Number.POSITIVE_INFINITY, -1, 0.05],
 ];
 
+/** Heads that look at the first, the same and the token before. */
+const lookers = [
+  (key: number) => (key === 0 ? 3 : 0),
+  (key: number, query: number) => (key === query ? 2 : 0),
+  (key: number, query: number) => (key === query - 1 ? 4 : 0),
+];
+const heads = lookers.map((score) =>
+  words.map((_, query) => {
+    const row = words.map((_word, key) => (key > query ? 0 : Math.exp(score(key, query))));
+    const total = row.reduce((sum, value) => sum + value, 0);
+    return row.map((value) => value / total);
+  }),
+);
+
 const single = {
+  attention: attention([heads, [...heads].reverse()], words, {
+    title: "Attention of two layers",
+    layers: [3, 4],
+    note: "weights after the softmax",
+  }),
+  "attention-head": attention(heads[2] ?? [], words, { title: "One pattern" }),
   heatmap: heatmap(grid, {
     title: "Effect of one patch",
     note: "0 = corrupted run, 1 = clean run",
@@ -77,6 +99,24 @@ const single = {
     axis: { name: "component", labels: ["blocks.5.attn head 3", "mlp 6", "embed", "b_U"] },
   }),
   "bars-sorted": bars([0.5, -2, Number.NaN, 1], { order: "size", axis: { labels: ["a", "b", "c", "d"] } }),
+  tokenLogProbs: tokenLogProbs(
+    words,
+    [
+      { logProb: -0.5, rank: 1, top: [{ token: " Mary", logProb: -0.5 }] },
+      {
+        logProb: -2.25,
+        rank: 2,
+        top: [
+          { token: " went", logProb: -0.75 },
+          { token: " and", logProb: -2.25 },
+        ],
+      },
+      { logProb: -7, rank: 411, top: [{ token: " John", logProb: -0.125 }] },
+      { logProb: -3, top: [{ token: "\n", logProb: -1 }] },
+      { top: [{ token: " gave", logProb: -0.25 }] },
+    ],
+    { title: "What was expected" },
+  ),
   table: table(
     [
       { name: "component", kind: "text" },
@@ -176,6 +216,21 @@ export function viewsWithTexts(texts: readonly [string, string, ...string[]]): r
   const views = [
     heatmap([values], { ...head, unit, x: axis, y: { name: second, labels: [first], kind: "tokens" } }),
     heatmap([values], { ...head, unit, x: { ...axis, kind: "tokens" }, cellText: [texts], details }),
+    attention(
+      texts.map((_, q) => texts.map((_text, k) => (k > q ? 0 : 1 / (q + 1)))),
+      texts,
+      { ...head, unit },
+    ),
+    attention(
+      texts.map(() => texts.map((_, q) => texts.map((_text, k) => (q + k) / 10))),
+      texts,
+      head,
+    ),
+    tokenLogProbs(
+      texts,
+      texts.map((token, i) => ({ logProb: -i, top: [{ token, logProb: -0.5 }] })),
+      head,
+    ),
     tokens(texts, values, { ...head, unit }),
     tokens(texts, Object.fromEntries([["a", values], ...texts.map((text) => [`b${text}`, values] as const)]), head),
     bars(values, { ...head, unit, axis }),
