@@ -18,27 +18,33 @@ export function identitySchema(): OpSchema {
   return schema;
 }
 
-/** Returns an immutable node. */
+/** Returns an immutable node; `attributes` come from {@link freezeAttributes}. */
 export function freezeNode(
   schema: OpSchema,
   inputs: OpInputs,
   attributes: OpAttributes,
   outputs: readonly Value[],
 ): Node {
-  const entries = Object.entries(attributes).map(([name, value]) => [name, Object.freeze(value)] as const);
   return Object.freeze({
     op: schema.op,
     domain: schema.domain,
     inputs: Object.freeze([...inputs]),
     outputs: Object.freeze([...outputs]),
-    attributes: Object.freeze(Object.fromEntries(entries)),
+    attributes,
   });
+}
+
+/** Returns a text that is equal for nodes that compute the same; `ids` stands for the inputs. */
+export function nodeKey(schema: OpSchema, ids: string, attributes: OpAttributes, outputCount: number): string {
+  let key = `${schema.op}${ids}|${outputCount}`;
+  for (const name of Object.keys(attributes).sort()) key += `;${name}=${describeAttribute(attributes[name] ?? "")}`;
+  return key;
 }
 
 /** Returns inputs without absent ones at the end. */
 export function trimTrailing(inputs: OpInputs): OpInputs {
-  const last = inputs.findLastIndex((value) => value !== undefined);
-  return last + 1 === inputs.length ? inputs : inputs.slice(0, last + 1);
+  if (inputs.at(-1) !== undefined) return inputs;
+  return inputs.slice(0, inputs.findLastIndex((value) => value !== undefined) + 1);
 }
 
 /** Tells whether two lists of names are equal. */
@@ -100,13 +106,18 @@ function checkAttribute(schema: OpSchema, where: () => string, name: string, val
   });
 }
 
-/** ONNX stores floats as float32; rounding them here lets every reader see what the runtime will see. */
-export function roundFloats(schema: OpSchema, attributes: OpAttributes): OpAttributes {
-  const entries = Object.entries(attributes).map(([name, value]) => {
-    const rounded = schema.attributes[name] === "float" ? Math.fround(Number(value)) : value;
-    return [name, rounded] as const;
-  });
-  return Object.fromEntries(entries);
+/**
+ * Returns attributes that cannot change any more.
+ *
+ * ONNX stores floats as float32; rounding them here lets every reader see what the runtime will see.
+ */
+export function freezeAttributes(schema: OpSchema, attributes: OpAttributes): OpAttributes {
+  const frozen: Record<string, Attribute> = {};
+  for (const name of Object.keys(attributes)) {
+    const value = attributes[name] ?? "";
+    frozen[name] = schema.attributes[name] === "float" ? Math.fround(Number(value)) : Object.freeze(value);
+  }
+  return Object.freeze(frozen);
 }
 
 function attributeFits(kind: OpSchema["attributes"][string], value: Attribute): boolean {

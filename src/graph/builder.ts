@@ -8,11 +8,12 @@ import {
   constantData,
   defaultShape,
   foreign,
+  freezeAttributes,
   freezeNode,
   identitySchema,
+  nodeKey,
   type OpAttributes,
   type OpInputs,
-  roundFloats,
   sameList,
   sameSource,
   trimTrailing,
@@ -20,7 +21,7 @@ import {
 } from "./builder-parts.js";
 import { ConstantPool } from "./constant-pool.js";
 import { type ContentsContext, inferContents } from "./contents.js";
-import { describeAttribute, describeOp, describeShape, describeType, describeValue } from "./describe.js";
+import { describeOp, describeShape, describeType, describeValue } from "./describe.js";
 import { normalizeDim, sameShape } from "./dims.js";
 import { inlineGraph } from "./inline.js";
 import type { Dim, Graph, GraphData, GraphDType, Initializer, Node, Value, WeightSource } from "./ir.js";
@@ -51,6 +52,14 @@ interface OpenValue {
   axes?: readonly string[];
 }
 
+/** What a builder knows of one of its values. */
+interface Entry {
+  readonly id: number;
+  readonly producer: Producer;
+  /** The value itself until it is part of a finished graph. */
+  open: OpenValue | undefined;
+}
+
 /**
  * Builds one graph: declares inputs and weights, adds ops, infers element types and shapes, shares equal expressions.
  *
@@ -58,9 +67,7 @@ interface OpenValue {
  * deterministic: the same calls give the same names.
  */
 export class GraphBuilder {
-  readonly #producers = new Map<Value, Producer>();
-  readonly #ids = new Map<Value, number>();
-  readonly #open = new Map<Value, OpenValue>();
+  readonly #entries = new Map<Value, Entry>();
   readonly #inputs = new Map<string, Value>();
   readonly #initializers = new Map<string, Initializer>();
   readonly #nodes: Node[] = [];
@@ -97,8 +104,9 @@ export class GraphBuilder {
     if (known !== undefined) return this.#redeclared(known, dtype, normal, axes);
     this.#checkFree(name);
     checkAxes(`input "${name}"`, normal, axes);
-    const value = this.#newValue(name, { dtype, shape: normal }, axes);
-    this.#register(value, { kind: "input" });
+    const value = newValue(name, { dtype, shape: normal });
+    if (axes !== undefined) value.axes = Object.freeze([...axes]);
+    this.#register(value, { kind: "input" }, value);
     this.#inputs.set(name, value);
     return value;
   }
@@ -169,10 +177,10 @@ export class GraphBuilder {
     const schema = findSchema(op);
     if (schema === undefined) throw unknownOp(op, inputs);
     const trimmed = trimTrailing(inputs);
-    for (const value of trimmed) if (value !== undefined) this.#idOf(value);
+    const ids = this.#idsOf(trimmed);
     checkCall(schema, trimmed, attributes, outputCount);
-    const rounded = roundFloats(schema, attributes);
-    const key = this.#nodeKey(schema, trimmed, rounded, outputCount);
+    const rounded = freezeAttributes(schema, attributes);
+    const key = nodeKey(schema, ids, rounded, outputCount);
     const known = this.#shared.get(key);
     if (known !== undefined) return known;
     const outputs = this.#addNode(schema, trimmed, rounded, outputCount);
@@ -189,19 +197,18 @@ export class GraphBuilder {
    * @throws GraphError when the number of names is not the rank.
    */
   named(value: Value, axes: readonly string[]): Value {
-    this.#idOf(value);
+    const { id, open } = this.#entryOf(value);
     checkAxes(describeValue(value), value.shape, axes);
     if (value.axes !== undefined && sameList(value.axes, axes)) return value;
-    const open = this.#open.get(value);
     if (value.axes === undefined && open !== undefined) {
       open.axes = Object.freeze([...axes]);
       return value;
     }
-    const key = `named|${this.#idOf(value)}|${axes.join(",")}`;
+    const key = `named|${id}|${axes.join(",")}`;
     const known = this.#shared.get(key)?.[0];
     if (known !== undefined) return known;
-    const [copy = value] = this.#addNode(identitySchema(), [value], {}, 1);
-    const openCopy = this.#open.get(copy);
+    const [copy = value] = this.#addNode(identitySchema(), [value], freezeAttributes(identitySchema(), {}), 1);
+    const openCopy = this.#entryOf(copy).open;
     if (openCopy !== undefined) openCopy.axes = Object.freeze([...axes]);
     this.#shared.set(key, [copy]);
     return copy;
@@ -214,9 +221,7 @@ export class GraphBuilder {
 
   /** Returns what makes a value of this builder: an input, an initializer, or a node. */
   producer(value: Value): Producer {
-    const producer = this.#producers.get(value);
-    if (producer !== undefined) return producer;
-    throw foreign(value);
+    return this.#entryOf(value).producer;
   }
 
   /** Returns the declared inputs, in the order of declaration. */
@@ -226,7 +231,7 @@ export class GraphBuilder {
 
   /** Tells whether `value` was made by this builder or belongs to the graph it continues. */
   has(value: Value): boolean {
-    return this.#producers.has(value);
+    return this.#entries.has(value);
   }
 
   /** Every node so far, in topological order. */
@@ -263,7 +268,7 @@ export class GraphBuilder {
       });
     }
     const values = entries.map(([, value]) => value);
-    for (const value of values) this.#idOf(value);
+    for (const value of values) this.#entryOf(value);
     const { nodes, values: needed } = neededNodes(this.#nodes, values);
     for (const value of needed) this.#close(value);
     return Object.freeze({
@@ -279,14 +284,23 @@ export class GraphBuilder {
     return [...this.#inputs.values()].filter((value) => !graph.inputs.includes(value));
   }
 
-  #idOf(value: Value): number {
-    const id = this.#ids.get(value);
-    if (id === undefined) throw foreign(value);
-    return id;
+  #entryOf(value: Value): Entry {
+    const entry = this.#entries.get(value);
+    if (entry === undefined) throw foreign(value);
+    return entry;
+  }
+
+  /** Inputs as text: two lists are the same values where their texts are equal. */
+  #idsOf(inputs: OpInputs): string {
+    let ids = "";
+    for (const value of inputs) ids += value === undefined ? ",-" : `,${this.#entryOf(value).id}`;
+    return ids;
   }
 
   #close(value: Value): void {
-    if (!this.#open.delete(value)) return;
+    const entry = this.#entryOf(value);
+    if (entry.open === undefined) return;
+    entry.open = undefined;
     Object.freeze(value.shape);
     Object.freeze(value);
   }
@@ -303,16 +317,8 @@ export class GraphBuilder {
     return `${base}_${count}`;
   }
 
-  #newValue(name: string, type: TypedShape, axes?: readonly string[]): Value {
-    const open: OpenValue = { name, dtype: type.dtype, shape: type.shape };
-    if (axes !== undefined) open.axes = Object.freeze([...axes]);
-    this.#open.set(open, open);
-    return open;
-  }
-
-  #register(value: Value, producer: Producer): void {
-    this.#ids.set(value, this.#ids.size);
-    this.#producers.set(value, producer);
+  #register(value: Value, producer: Producer, open?: OpenValue): void {
+    this.#entries.set(value, { id: this.#entries.size, producer, open });
     this.#names.add(value.name);
   }
 
@@ -324,8 +330,8 @@ export class GraphBuilder {
   }
 
   #addInitializer(name: string, type: TypedShape, source: WeightSource): Value {
-    const value = this.#newValue(name, type);
-    this.#register(value, { kind: "initializer", source });
+    const value = newValue(name, type);
+    this.#register(value, { kind: "initializer", source }, value);
     this.#initializers.set(name, Object.freeze({ value, source }));
     return value;
   }
@@ -334,13 +340,6 @@ export class GraphBuilder {
     const integer = value.dtype === "int64" || value.dtype === "int32";
     const short = value.shape.length <= 1 && array.length <= 64;
     if (value.shape.length === 0 || (integer && short)) this.#known.set(value, [...array].map(Number));
-  }
-
-  #nodeKey(schema: OpSchema, inputs: OpInputs, attributes: OpAttributes, outputCount: number): string {
-    const ids = inputs.map((value) => (value === undefined ? "-" : this.#idOf(value))).join(",");
-    const names = Object.keys(attributes).sort();
-    const pairs = names.map((name) => `${name}=${describeAttribute(attributes[name] ?? "")}`).join(";");
-    return `${schema.op}|${ids}|${outputCount}|${pairs}`;
   }
 
   #addNode(schema: OpSchema, inputs: OpInputs, attributes: OpAttributes, outputCount: number): readonly Value[] {
@@ -354,9 +353,10 @@ export class GraphBuilder {
       fresh: (axis: number) => `${base}.${axis}`,
     };
     const types = schema.infer(context);
-    const outputs = types.map((type, index) => this.#newValue(outputCount === 1 ? base : `${base}.${index}`, type));
+    const outputs = types.map((type, index) => newValue(outputCount === 1 ? base : `${base}.${index}`, type));
     const node = freezeNode(schema, inputs, attributes, outputs);
-    for (const value of outputs) this.#register(value, { kind: "node", node });
+    const producer: Producer = { kind: "node", node };
+    for (const value of outputs) this.#register(value, producer, value);
     this.#nodes.push(node);
     this.#learnNode(schema.op, outputs, context);
     return node.outputs;
@@ -384,7 +384,11 @@ export class GraphBuilder {
     for (const value of node.outputs) this.#register(value, { kind: "node", node });
     this.#nodes.push(node);
     const { inputs, attributes } = node;
-    this.#shared.set(this.#nodeKey(schema, inputs, attributes, node.outputs.length), node.outputs);
+    this.#shared.set(nodeKey(schema, this.#idsOf(inputs), attributes, node.outputs.length), node.outputs);
     this.#learnNode(node.op, node.outputs, { inputs, attributes, known: (value) => this.#known.get(value) });
   }
+}
+
+function newValue(name: string, { dtype, shape }: TypedShape): OpenValue {
+  return { name, dtype, shape };
 }

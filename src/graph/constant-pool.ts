@@ -30,5 +30,5 @@ export class ConstantPool {
 }
 
 function contentKey(type: Pick<Value, "dtype" | "shape">, array: GraphData): string {
-  return `${describeType(type)}${bytesOfData(array).join(",")}`;
+  return `${describeType(type)}${String.fromCharCode(...bytesOfData(array))}`;
 }

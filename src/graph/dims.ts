@@ -146,6 +146,29 @@ export function dimProduct(shape: readonly Dim[]): Dim {
   return shape.reduce<Dim>((product, dim) => dimMul(product, dim), 1);
 }
 
+/** Takes away the sizes that two shapes share, but not 0, which would hide that a product is 0. */
+function withoutShared(a: readonly Dim[], b: readonly Dim[]): readonly [readonly Dim[], readonly Dim[]] {
+  const left = [...a];
+  const right = b.filter((dim) => {
+    const index = dim === 0 ? -1 : left.indexOf(dim);
+    if (index >= 0) left.splice(index, 1);
+    return index < 0;
+  });
+  return [left, right];
+}
+
+/** Tells whether two shapes have the same number of elements. */
+export function sameCount(a: readonly Dim[], b: readonly Dim[]): boolean {
+  const [left, right] = withoutShared(a, b);
+  return dimEquals(dimProduct(left), dimProduct(right));
+}
+
+/** Returns the number of elements of `a` divided by that of `b`, where {@link dimDivide} can after sizes have cancelled. */
+export function countRatio(a: readonly Dim[], b: readonly Dim[]): Dim | undefined {
+  const [left, right] = withoutShared(a, b);
+  return dimDivide(dimProduct(left), dimProduct(right));
+}
+
 /** One product of a size: `coefficient * symbols[0] * symbols[1] * …`. */
 export interface DimTerm {
   readonly symbols: readonly string[];

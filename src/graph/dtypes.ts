@@ -44,19 +44,15 @@ export function dtypeOfData(data: GraphData): GraphDType {
 
 /** Returns a typed array of `dtype` that holds `values`; booleans are 0 or 1. */
 export function dataOf(dtype: GraphDType, values: readonly (number | bigint)[]): GraphData {
-  switch (dtype) {
-    case "float32":
-      return Float32Array.from(values, Number);
-    case "float64":
-      return Float64Array.from(values, Number);
-    case "int32":
-      return Int32Array.from(values, Number);
-    case "int64":
-      return BigInt64Array.from(values, (value) => BigInt(value));
-    case "bool":
-      return Uint8Array.from(values, (value) => (Number(value) === 0 ? 0 : 1));
-  }
+  if (dtype === "int64") return BigInt64Array.from(values, BigInt);
+  const data = new arrays[dtype](values.length);
+  values.forEach((value, index) => {
+    data[index] = dtype === "bool" ? Number(Number(value) !== 0) : Number(value);
+  });
+  return data;
 }
+
+const arrays = { float32: Float32Array, float64: Float64Array, int32: Int32Array, bool: Uint8Array };
 
 /** Returns a typed array of `dtype` over a copy of little-endian `bytes`. */
 export function dataOfBytes(dtype: GraphDType, bytes: Uint8Array): GraphData {

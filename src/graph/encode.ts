@@ -2,26 +2,27 @@
 import { isAbsolute, relative, sep } from "node:path";
 import { GraphError, UnsupportedError } from "../core/index.js";
 import { bytesOfData, dataOf, graphDTypes } from "./dtypes.js";
-import type { Attribute, Dim, Graph, GraphDType, Initializer, Node, Value, WeightSource } from "./ir.js";
+import type { Attribute, Dim, Graph, GraphDType, Initializer, Node, Value } from "./ir.js";
+import { MessageWriter } from "./message-writer.js";
 import {
-  type AttributeProtoSchema,
+  AttributeProtoSchema,
   AttributeType,
-  create,
   DataLocation,
-  type MessageInitShape,
+  DimensionSchema,
+  GraphProtoSchema,
   ModelProtoSchema,
-  type NodeProtoSchema,
-  type TensorProtoSchema,
-  toBinary,
-  type ValueInfoProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProtoSchema,
+  TensorTypeSchema,
+  TypeProtoSchema,
+  ValueInfoProtoSchema,
 } from "./proto.js";
+import type { AttributeKind } from "./schema/types.js";
 import { findSchema, type OpSchema, opsetVersions } from "./schema.js";
-import { copyPrefix, type WireNames, wireNames } from "./wire-names.js";
-
-type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
-type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
-type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
-type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
+import { copyPrefix, type OutputCopy, type WireNames, wireNames } from "./wire-names.js";
 
 /** Choices for {@link encode}. */
 export interface EncodeOptions {
@@ -30,7 +31,7 @@ export interface EncodeOptions {
 }
 
 /** Version of the ONNX file format that is written. */
-const irVersion = 10n;
+const irVersion = 10;
 
 /**
  * Returns the bytes of an ONNX `ModelProto`.
@@ -42,26 +43,111 @@ const irVersion = 10n;
  * @throws UnsupportedError when the graph still has callbacks; cut it first.
  */
 export function encode(graph: Graph, options: EncodeOptions = {}): Uint8Array {
-  const wire = wireNames(graph);
-  const read = new Set<Value | undefined>(graph.nodes.flatMap((node) => node.inputs));
-  for (const { value } of graph.outputs) read.add(value);
-  const model = create(ModelProtoSchema, {
-    irVersion,
-    producerName: "limpid",
-    opsetImport: ["", "com.microsoft"].map((domain) => ({ domain, version: BigInt(opsetVersions[domain] ?? 1) })),
-    graph: {
-      name: "limpid",
-      node: [...graph.nodes.map((node) => encodeNode(node, wire, read)), ...encodeCopies(wire)],
-      initializer: graph.initializers.map((initializer) => encodeInitializer(initializer, wire, options)),
-      input: graph.inputs.map((value) => encodeValueInfo(value.name, value)),
-      output: graph.outputs.map(({ name, value }) => encodeValueInfo(name, value)),
-    },
-  });
-  return toBinary(ModelProtoSchema, model);
+  const w = new MessageWriter();
+  const model = ModelProtoSchema.field;
+  w.int(model.irVersion, irVersion);
+  w.text(model.producerName, "limpid");
+  w.message(model.graph, () => new GraphWriter(w, graph, options).write());
+  for (const domain of ["", "com.microsoft"]) w.message(model.opsetImport, () => writeOpset(w, domain));
+  return w.finish();
 }
 
-function nameOf(wire: WireNames, value: Value | undefined): string {
-  return value === undefined ? "" : (wire.names.get(value) ?? value.name);
+function writeOpset(w: MessageWriter, domain: string): void {
+  w.text(OperatorSetIdProtoSchema.field.domain, domain);
+  w.int(OperatorSetIdProtoSchema.field.version, opsetVersions[domain] ?? 1);
+}
+
+/** Writes the fields of one `GraphProto`, each message in the order of its field numbers. */
+class GraphWriter {
+  readonly #w: MessageWriter;
+  readonly #graph: Graph;
+  readonly #options: EncodeOptions;
+  readonly #wire: WireNames;
+  readonly #read: ReadonlySet<Value | undefined>;
+  /** Where onnxruntime finds each weight file. */
+  readonly #locations = new Map<string, string>();
+
+  constructor(w: MessageWriter, graph: Graph, options: EncodeOptions) {
+    this.#w = w;
+    this.#graph = graph;
+    this.#options = options;
+    this.#wire = wireNames(graph);
+    const read = new Set<Value | undefined>(graph.nodes.flatMap((node) => node.inputs));
+    for (const { value } of graph.outputs) read.add(value);
+    this.#read = read;
+  }
+
+  write(): void {
+    const { field } = GraphProtoSchema;
+    const { inputs, initializers, nodes, outputs } = this.#graph;
+    for (const node of nodes) this.#w.message(field.node, () => this.#node(node));
+    for (const copy of this.#wire.copies) this.#w.message(field.node, () => this.#copy(copy));
+    this.#w.text(field.name, "limpid");
+    for (const initializer of initializers) this.#w.message(field.initializer, () => this.#initializer(initializer));
+    for (const value of inputs) this.#w.message(field.input, () => writeValueInfo(this.#w, value.name, value));
+    for (const { name, value } of outputs) this.#w.message(field.output, () => writeValueInfo(this.#w, name, value));
+  }
+
+  #nameOf(value: Value | undefined): string {
+    return value === undefined ? "" : (this.#wire.names.get(value) ?? value.name);
+  }
+
+  #node(node: Node): void {
+    const { field } = NodeProtoSchema;
+    const schema = schemaOf(node);
+    for (const value of node.inputs) this.#w.text(field.input, this.#nameOf(value));
+    for (const name of this.#outputNames(node, schema)) this.#w.text(field.output, name);
+    this.#w.text(field.name, this.#nameOf(node.outputs[0]));
+    this.#w.text(field.opType, node.op);
+    for (const name of Object.keys(node.attributes).sort()) writeAttribute(this.#w, name, node.attributes, schema);
+    this.#w.text(field.domain, node.domain);
+  }
+
+  /** Optional outputs that nobody reads have no name, and none at the end. */
+  #outputNames(node: Node, schema: OpSchema): readonly string[] {
+    const unnamed = (value: Value, index: number): boolean =>
+      !this.#read.has(value) && schema.optionalOutput?.(index, node.inputs) === true;
+    const names = node.outputs.map((value, index) => (unnamed(value, index) ? "" : this.#nameOf(value)));
+    while (names.length > 1 && names.at(-1) === "") names.pop();
+    return names;
+  }
+
+  #copy({ name, value }: OutputCopy): void {
+    const { field } = NodeProtoSchema;
+    this.#w.text(field.input, this.#nameOf(value));
+    this.#w.text(field.output, name);
+    this.#w.text(field.name, `${copyPrefix}${name}`);
+    this.#w.text(field.opType, "Identity");
+  }
+
+  #initializer({ value, source }: Initializer): void {
+    const { field } = TensorProtoSchema;
+    for (const size of value.shape) this.#w.int(field.dims, Number(size));
+    this.#w.int(field.dataType, graphDTypes[value.dtype].onnx);
+    this.#w.text(field.name, this.#nameOf(value));
+    if (source.kind === "data") {
+      this.#w.bytes(field.rawData, bytesOfData(source.data));
+      return;
+    }
+    this.#entry("location", this.#locationOf(value.name, source.path));
+    this.#entry("offset", String(source.offset));
+    this.#entry("length", String(source.length));
+    this.#w.int(field.dataLocation, DataLocation.EXTERNAL);
+  }
+
+  #locationOf(weight: string, path: string): string {
+    const location = this.#locations.get(path) ?? locationOf(weight, path, this.#options);
+    this.#locations.set(path, location);
+    return location;
+  }
+
+  #entry(key: string, value: string): void {
+    const { field } = StringStringEntryProtoSchema;
+    this.#w.message(TensorProtoSchema.field.externalData, () => {
+      this.#w.text(field.key, key);
+      this.#w.text(field.value, value);
+    });
+  }
 }
 
 function schemaOf(node: Node): OpSchema {
@@ -75,94 +161,66 @@ function schemaOf(node: Node): OpSchema {
   });
 }
 
-function encodeNode(node: Node, wire: WireNames, read: ReadonlySet<Value | undefined>): NodeInit {
-  const schema = schemaOf(node);
-  const unnamed = (value: Value, index: number): boolean =>
-    !read.has(value) && schema.optionalOutput?.(index, node.inputs) === true;
-  const output = node.outputs.map((value, index) => (unnamed(value, index) ? "" : nameOf(wire, value)));
-  while (output.length > 1 && output.at(-1) === "") output.pop();
-  return {
-    name: nameOf(wire, node.outputs[0]),
-    opType: node.op,
-    domain: node.domain,
-    input: node.inputs.map((value) => nameOf(wire, value)),
-    output,
-    attribute: Object.keys(node.attributes)
-      .sort()
-      .flatMap((name) => encodeAttribute(name, node.attributes, schema)),
-  };
+/** Writes one attribute of `all`; hidden ones only inform others. */
+function writeAttribute(
+  w: MessageWriter,
+  name: string,
+  all: Readonly<Record<string, Attribute>>,
+  schema: OpSchema,
+): void {
+  const { field } = AttributeProtoSchema;
+  const kind = schema.attributes[name];
+  if (kind === undefined || kind === "hidden") return;
+  const { type, write } = attributeKinds[kind];
+  w.message(NodeProtoSchema.field.attribute, () => {
+    w.text(field.name, name);
+    write(w, all[name] ?? 0, all["dtype"]);
+    w.int(field.type, type);
+  });
 }
 
-function encodeCopies(wire: WireNames): NodeInit[] {
-  return wire.copies.map(({ name, value }) => ({
-    name: `${copyPrefix}${name}`,
-    opType: "Identity",
-    input: [nameOf(wire, value)],
-    output: [name],
-  }));
+/** How each kind of attribute is written. */
+interface AttributeForm {
+  readonly type: AttributeType;
+  readonly write: (w: MessageWriter, value: Attribute, dtype: Attribute | undefined) => void;
 }
 
-function encodeAttribute(name: string, all: Readonly<Record<string, Attribute>>, schema: OpSchema): AttributeInit[] {
-  const value = all[name];
-  const list = typeof value === "object" ? [...value] : [];
-  switch (schema.attributes[name]) {
-    case "int":
-      return [{ name, type: AttributeType.INT, i: BigInt(Number(value)) }];
-    case "float":
-      return [{ name, type: AttributeType.FLOAT, f: Number(value) }];
-    case "ints":
-      return [{ name, type: AttributeType.INTS, ints: list.map((item) => BigInt(item)) }];
-    case "floats":
-      return [{ name, type: AttributeType.FLOATS, floats: list }];
-    case "string":
-      return [{ name, type: AttributeType.STRING, s: utf8(String(value)) }];
-    case "scalar":
-      return [{ name, type: AttributeType.TENSOR, t: scalarTensor(Number(value), all["dtype"]) }];
-    default:
-      return [];
-  }
+const attributeKinds: Readonly<Record<Exclude<AttributeKind, "hidden">, AttributeForm>> = {
+  int: { type: AttributeType.INT, write: (w, value) => w.int(AttributeProtoSchema.field.i, Number(value)) },
+  float: { type: AttributeType.FLOAT, write: (w, value) => w.float(AttributeProtoSchema.field.f, Number(value)) },
+  ints: {
+    type: AttributeType.INTS,
+    write: (w, value) => {
+      for (const item of listOf(value)) w.int(AttributeProtoSchema.field.ints, item);
+    },
+  },
+  floats: {
+    type: AttributeType.FLOATS,
+    write: (w, value) => {
+      for (const item of listOf(value)) w.float(AttributeProtoSchema.field.floats, item);
+    },
+  },
+  string: { type: AttributeType.STRING, write: (w, value) => w.text(AttributeProtoSchema.field.s, String(value)) },
+  scalar: {
+    type: AttributeType.TENSOR,
+    write: (w, value, dtype) =>
+      w.message(AttributeProtoSchema.field.t, () => writeScalar(w, Number(value), isDType(dtype) ? dtype : "float32")),
+  },
+};
+
+function listOf(value: Attribute): readonly number[] {
+  return typeof value === "object" ? value : [];
 }
 
-function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
-}
-
-function scalarTensor(value: number, dtype: Attribute | undefined): TensorInit {
-  const name: GraphDType = isDType(dtype) ? dtype : "float32";
-  return { dims: [1n], dataType: graphDTypes[name].onnx, rawData: ownBytes(bytesOfData(dataOf(name, [value]))) };
+function writeScalar(w: MessageWriter, value: number, dtype: GraphDType): void {
+  const { field } = TensorProtoSchema;
+  w.int(field.dims, 1);
+  w.int(field.dataType, graphDTypes[dtype].onnx);
+  w.bytes(field.rawData, bytesOfData(dataOf(dtype, [value])));
 }
 
 function isDType(name: Attribute | undefined): name is GraphDType {
   return typeof name === "string" && Object.hasOwn(graphDTypes, name);
-}
-
-/** Protobuf wants bytes over a plain buffer; shared memory is copied. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer ? new Uint8Array(buffer, bytes.byteOffset, bytes.byteLength) : bytes.slice();
-}
-
-function encodeInitializer(initializer: Initializer, wire: WireNames, options: EncodeOptions): TensorInit {
-  const { value, source } = initializer;
-  const head: TensorInit = {
-    name: nameOf(wire, value),
-    dims: value.shape.map((dim) => BigInt(dim)),
-    dataType: graphDTypes[value.dtype].onnx,
-  };
-  if (source.kind === "data") return { ...head, rawData: ownBytes(bytesOfData(source.data)) };
-  return { ...head, dataLocation: DataLocation.EXTERNAL, externalData: externalData(value.name, source, options) };
-}
-
-function externalData(
-  name: string,
-  source: Extract<WeightSource, { kind: "file" }>,
-  options: EncodeOptions,
-): { key: string; value: string }[] {
-  return [
-    { key: "location", value: locationOf(name, source.path, options) },
-    { key: "offset", value: String(source.offset) },
-    { key: "length", value: String(source.length) },
-  ];
 }
 
 function locationOf(name: string, path: string, options: EncodeOptions): string {
@@ -178,18 +236,21 @@ function locationOf(name: string, path: string, options: EncodeOptions): string 
   });
 }
 
-function encodeValueInfo(name: string, value: Value): ValueInfoInit {
-  const dim = value.shape.map(encodeDim);
-  return {
-    name,
-    type: { value: { case: "tensorType", value: { elemType: graphDTypes[value.dtype].onnx, shape: { dim } } } },
-  };
+function writeValueInfo(w: MessageWriter, name: string, { dtype, shape }: Value): void {
+  const tensor = TensorTypeSchema.field;
+  w.text(ValueInfoProtoSchema.field.name, name);
+  w.message(ValueInfoProtoSchema.field.type, () =>
+    w.message(TypeProtoSchema.field.tensorType, () => {
+      w.int(tensor.elemType, graphDTypes[dtype].onnx);
+      w.message(tensor.shape, () => {
+        for (const dim of shape) w.message(TensorShapeProtoSchema.field.dim, () => writeDim(w, dim));
+      });
+    }),
+  );
 }
 
-type DimInit = { value: { case: "dimValue"; value: bigint } | { case: "dimParam"; value: string } };
-
-function encodeDim(dim: Dim): DimInit {
-  return typeof dim === "number"
-    ? { value: { case: "dimValue", value: BigInt(dim) } }
-    : { value: { case: "dimParam", value: dim } };
+function writeDim(w: MessageWriter, dim: Dim): void {
+  const { dimValue, dimParam } = DimensionSchema.field;
+  if (typeof dim === "number") w.int(dimValue, dim);
+  else w.text(dimParam, dim);
 }

@@ -64,7 +64,7 @@ class Sizes {
   }
 
   count(value: Value | undefined): number {
-    return product(this.of(value));
+    return value === undefined ? 1 : value.shape.reduce<number>((total, dim) => total * this.#number(dim), 1);
   }
 
   bytes(value: Value): number {
@@ -139,7 +139,8 @@ function nodeFlops(node: Node, sizes: Sizes): number {
 
 function elementFlops(node: Node, sizes: Sizes): number {
   const reads = node.op.startsWith("Reduce") || node.op.startsWith("Arg") || node.op === "TopK";
-  const count = reads ? sizes.count(node.inputs[0]) : Math.max(0, ...node.outputs.map((value) => sizes.count(value)));
+  const most = (largest: number, value: Value): number => Math.max(largest, sizes.count(value));
+  const count = reads ? sizes.count(node.inputs[0]) : node.outputs.reduce(most, 0);
   return count * (weights[node.op] ?? 1);
 }
 
@@ -169,6 +170,16 @@ function peakOf(graph: Graph, sizes: Sizes): number {
     }
   });
   return peak;
+}
+
+/**
+ * Returns the floating-point operations of a graph under numbers for its symbolic sizes, counted as by {@link graphCost}.
+ *
+ * @throws GraphError when a symbolic size of the graph's inputs has no number.
+ */
+export function graphFlops(graph: Pick<Graph, "nodes">, bindings: Bindings = {}): number {
+  const sizes = new Sizes(bindings);
+  return graph.nodes.reduce((total, node) => total + nodeFlops(node, sizes), 0);
 }
 
 /**

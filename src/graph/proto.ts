@@ -1,18 +1,25 @@
 /** The only door to the ONNX protobuf definitions. */
-export { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+export { fromBinary } from "@bufbuild/protobuf";
+export { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 export {
   type AttributeProto,
   AttributeProto_AttributeType as AttributeType,
-  type AttributeProtoSchema,
+  AttributeProtoSchema,
   type GraphProto,
-  type GraphProtoSchema,
+  GraphProtoSchema,
   type ModelProto,
   ModelProtoSchema,
   type NodeProto,
-  type NodeProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
   TensorProto_DataLocation as DataLocation,
-  type TensorProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema as DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema as TensorTypeSchema,
+  TypeProtoSchema,
   type ValueInfoProto,
-  type ValueInfoProtoSchema,
+  ValueInfoProtoSchema,
 } from "onnx-buf";

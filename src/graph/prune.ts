@@ -10,8 +10,9 @@ import { neededNodes } from "./reach.js";
  */
 export function prune(graph: Graph, outputs?: readonly string[]): Graph {
   const wanted = outputs ?? graph.outputs.map(({ name }) => name);
+  const byName = new Map(graph.outputs.map((output) => [output.name, output]));
   const kept = wanted.map((name) => {
-    const output = graph.outputs.find((own) => own.name === name);
+    const output = byName.get(name);
     if (output !== undefined) return output;
     throw new GraphError({
       where: "prune",

@@ -12,6 +12,8 @@ import { network } from "./schema/network.js";
 import { reductions } from "./schema/reduction.js";
 import type { OpSchema } from "./schema/types.js";
 
+export { type EinsumEquation, parseEinsum } from "./schema/matrix.js";
+export { type OpName, opNames } from "./schema/names.js";
 export type { AttributeKind, InferContext, OpSchema, TypedShape } from "./schema/types.js";
 
 /** Versions of the operator sets that every graph is written for. */

@@ -19,9 +19,9 @@ export function sessionBytes(graph: Graph, modelBytes: number, prepackedBytes: n
  */
 export function workingBytes(graph: Graph, sizes: Sizes): number {
   const lastUse = new Map<Value, number>();
-  for (const [index, node] of graph.nodes.entries()) {
+  graph.nodes.forEach((node, index) => {
     for (const input of node.inputs) if (input !== undefined) lastUse.set(input, index);
-  }
+  });
   for (const { value } of graph.outputs) lastUse.set(value, graph.nodes.length);
   const bytesOf = valueSizer(sizes);
   const made = new Set<Value>();
@@ -29,7 +29,7 @@ export function workingBytes(graph: Graph, sizes: Sizes): number {
     value !== undefined && (lastUse.get(value) ?? index) <= index && made.delete(value);
   let alive = 0;
   let peak = 0;
-  for (const [index, node] of graph.nodes.entries()) {
+  graph.nodes.forEach((node, index) => {
     for (const output of node.outputs) {
       made.add(output);
       alive += bytesOf(output);
@@ -37,7 +37,7 @@ export function workingBytes(graph: Graph, sizes: Sizes): number {
     peak = Math.max(peak, alive);
     for (const value of node.inputs) if (dies(value, index)) alive -= bytesOf(value);
     for (const value of node.outputs) if (dies(value, index)) alive -= bytesOf(value);
-  }
+  });
   return peak;
 }
 

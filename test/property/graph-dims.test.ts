@@ -1,14 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  countRatio,
   type Dim,
   dimAdd,
   dimDivide,
   dimEquals,
   dimMul,
+  dimProduct,
   dimSub,
   evalDim,
   normalizeDim,
+  sameCount,
 } from "../../src/graph/index.js";
 
 const symbol = fc.constantFrom("batch", "pos", "past", "head");
@@ -52,6 +55,22 @@ describe("size algebra", () => {
       fc.property(dim, atom, (a, b) => {
         fc.pre(b !== 0);
         expect(dimDivide(dimMul(a, b), b)).toBe(a);
+      }),
+    );
+  });
+
+  it("counts the elements of shapes as their products do", () => {
+    const shape = fc.array(dim, { maxLength: 4 });
+    fc.assert(
+      fc.property(shape, shape, shape, (shared, a, b) => {
+        const [left, right] = [
+          [...shared, ...a],
+          [...b, ...shared.toReversed()],
+        ];
+        expect(sameCount(left, right)).toBe(dimEquals(dimProduct(left), dimProduct(right)));
+        expect(sameCount(left, [...a, ...shared])).toBe(true);
+        const divided = dimDivide(dimProduct(left), dimProduct(right));
+        if (divided !== undefined) expect(countRatio(left, right)).toBe(divided);
       }),
     );
   });

@@ -1,4 +1,6 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { ModelProtoSchema } from "onnx-buf";
 import { describe, expect, it } from "vitest";
 import { decode, encode, fingerprint, prune, reaches } from "../../src/graph/index.js";
 import { buildRecipe, recipeFeeds, recipes } from "../helpers/random-graph.js";
@@ -12,6 +14,16 @@ describe("encoded graphs", () => {
         const back = decode(encode(graph));
         expect(fingerprint(back)).toBe(fingerprint(graph));
         expect(fingerprint(decode(encode(back)))).toBe(fingerprint(graph));
+      }),
+    );
+  });
+
+  it("are the bytes that the protobuf library writes for the same message", () => {
+    fc.assert(
+      fc.property(recipes, (recipe) => {
+        const bytes = encode(buildRecipe(recipe));
+        const message = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+        expect(toBinary(ModelProtoSchema, message)).toEqual(bytes);
       }),
     );
   });

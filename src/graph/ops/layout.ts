@@ -1,7 +1,7 @@
 /** Typed ops that move elements, and those that make or read shapes. */
 import { GraphError } from "../../core/index.js";
 import { describeShape, describeValue } from "../describe.js";
-import { dimEquals, dimProduct, sameShape } from "../dims.js";
+import { dimProduct, sameCount, sameShape } from "../dims.js";
 import type { Dim, GraphDType, Value } from "../ir.js";
 import type { Operand } from "./base.js";
 import { ElementwiseOps } from "./elementwise.js";
@@ -29,12 +29,11 @@ export abstract class LayoutOps extends ElementwiseOps {
    * @throws GraphError when the sizes do not multiply to the size of `x`, or a symbol cannot be read from anywhere.
    */
   reshape(x: Value, dims: readonly Dim[], ...like: readonly Value[]): Value {
-    const whole = dimProduct(x.shape);
-    if (!dims.includes(-1) && !dimEquals(dimProduct(dims), whole)) {
+    if (!dims.includes(-1) && !sameCount(dims, x.shape)) {
       throw new GraphError({
         where: `ops.reshape(${describeValue(x)})`,
         got: `the shape ${describeShape(dims)}`,
-        expected: `sizes whose product is ${whole}`,
+        expected: `sizes whose product is ${dimProduct(x.shape)}`,
         fix: "Check the sizes; a symbolic size cannot be renamed.",
       });
     }
@@ -70,7 +69,10 @@ export abstract class LayoutOps extends ElementwiseOps {
   expand(x: Value, dims: readonly Dim[], ...like: readonly Value[]): Value {
     const offset = dims.length - x.shape.length;
     const encoded = dims.map((dim, axis) => (x.shape[axis - offset] === dim ? 1 : dim));
-    return this.builder.op("Expand", [x, shapeValue(this.builder, encoded, [x, ...like])]);
+    // The runtime's optimiser drops an Expand of one element to none.
+    const emptied = x.shape.flatMap((dim, axis) => (dim === 1 && dims[axis + offset] === 0 ? [axis] : []));
+    const source = emptied.reduce((value, axis) => this.slice(value, axis, 0, 0), x);
+    return this.builder.op("Expand", [source, shapeValue(this.builder, encoded, [x, ...like])]);
   }
 
   /** Returns `x` broadcast to the shape of `other`. */
@@ -126,6 +128,15 @@ export abstract class LayoutOps extends ElementwiseOps {
   /** Returns the shape of `x` as an int64 value of shape `[rank]`. */
   shapeOf(x: Value): Value {
     return this.apply("Shape", x);
+  }
+
+  /**
+   * Returns a shape as an int64 value of shape `[rank]`, a constant where all sizes are numbers.
+   *
+   * Symbolic sizes are read from the graph's inputs or, where they do not have them, from `like`.
+   */
+  sizes(dims: readonly Dim[], ...like: readonly Value[]): Value {
+    return shapeValue(this.builder, dims, like);
   }
 
   /** Returns the size of one axis as a scalar int64 value; a constant where the size is a number. */

@@ -92,8 +92,10 @@ export abstract class ReductionOps extends IndexingOps {
     return this.combine("Einsum", values, { equation });
   }
 
+  /** Axes are counted from 0: the kernels ignore negative ones when the value is empty. */
   private reduce(op: string, x: Value, axes: readonly number[] | undefined, keepdims: boolean): Value {
-    const inputs = axes === undefined ? [x] : [x, this.ints(axes)];
+    const counted = axes?.map((axis) => (axis < 0 && axis >= -x.shape.length ? axis + x.shape.length : axis));
+    const inputs = counted === undefined ? [x] : [x, this.ints(counted)];
     const attributes: OpAttributes = { keepdims: keepdims ? 1 : 0, ...(axes?.length === 0 ? noAxes : {}) };
     return this.builder.op(op, inputs, attributes);
   }

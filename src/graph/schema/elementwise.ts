@@ -12,6 +12,7 @@ import {
   sameInputs,
   typedInput,
 } from "./helpers.js";
+import type { OpName } from "./names.js";
 import type { InferContext, OpSchema, TypedShape } from "./types.js";
 
 function inferWhere(context: InferContext): readonly TypedShape[] {
@@ -40,8 +41,8 @@ function inferClip(context: InferContext): readonly TypedShape[] {
   return one(value.dtype, value.shape);
 }
 
-const unary = (op: string, infer: OpSchema["infer"]): OpSchema => row(op, [1, 1], infer);
-const binary = (op: string, infer: OpSchema["infer"]): OpSchema => row(op, [2, 2], infer);
+const unary = (op: OpName, infer: OpSchema["infer"]): OpSchema => row(op, [1, 1], infer);
+const binary = (op: OpName, infer: OpSchema["infer"]): OpSchema => row(op, [2, 2], infer);
 const float32Only = likeFirst(["float32"]);
 const floats = likeFirst(floatDTypes);
 const numbers = likeFirst(numberDTypes);
@@ -88,7 +89,8 @@ export const elementwise: readonly OpSchema[] = [
   row("IsInf", [1, 1], likeFirst(floatDTypes, "bool"), {
     attributes: { detect_negative: "int", detect_positive: "int" },
   }),
-  unary("Identity", likeFirst(anyDType)),
+  // "stop": no gradient passes; anything else only tells copies of one value apart (see autodiff/custom.ts).
+  row("Identity", [1, 1], likeFirst(anyDType), { attributes: { gradient: "hidden" } }),
   row("Where", [3, 3], inferWhere),
   row("Cast", [1, 1], inferCast, { attributes: { to: "int" } }),
   row("Clip", [1, 3], inferClip),

@@ -3,6 +3,7 @@ import { GraphError } from "../../core/index.js";
 import { broadcastShapes, normalizeDim } from "../dims.js";
 import { graphDTypeNames } from "../dtypes.js";
 import type { Attribute, Dim, GraphDType, Value } from "../ir.js";
+import type { OpName } from "./names.js";
 import type { AttributeKind, InferContext, OpSchema, TypedShape } from "./types.js";
 
 /** Every element type. */
@@ -18,7 +19,7 @@ export interface RowOptions {
 
 /** Builds a schema row for one output and no attributes unless `options` says otherwise. */
 export function row(
-  op: string,
+  op: OpName,
   inputs: readonly [number, number],
   infer: OpSchema["infer"],
   options: RowOptions = {},

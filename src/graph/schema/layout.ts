@@ -1,6 +1,16 @@
 /** Operations that move elements without computing on them, and those that make or read shapes. */
 import { describeAttribute } from "../describe.js";
-import { broadcastShapes, dimAdd, dimDivide, dimEquals, dimMul, dimProduct, dimSub } from "../dims.js";
+import {
+  broadcastShapes,
+  countRatio,
+  dimAdd,
+  dimDivide,
+  dimEquals,
+  dimMul,
+  dimProduct,
+  dimSub,
+  sameCount,
+} from "../dims.js";
 import { graphDTypeNames, numberDTypes } from "../dtypes.js";
 import type { Dim } from "../ir.js";
 import {
@@ -27,15 +37,13 @@ function inferReshape(context: InferContext): readonly TypedShape[] {
   const requested = knownDims(context, 1);
   const zeroCopies = intAttribute(context, "allowzero", 0) === 0;
   const dims = requested.map((dim, axis) => (dim === 0 && zeroCopies ? (value.shape[axis] ?? 0) : dim));
-  const total = dimProduct(value.shape);
-  const known = dimProduct(dims.filter((dim) => dim !== -1));
-  const rest = dims.includes(-1) ? dimDivide(total, known) : undefined;
+  const given = dims.filter((dim) => dim !== -1);
+  const rest = given.length === dims.length ? undefined : countRatio(value.shape, given);
   const shape = dims.map((dim, axis) => (dim === -1 ? (rest ?? context.fresh(axis)) : dim));
-  const made = dimProduct(shape);
-  const decided = typeof total === "number" && typeof made === "number";
-  if (decided && total !== made) {
+  const decided = [...value.shape, ...shape].every((dim) => typeof dim === "number");
+  if (decided && !sameCount(value.shape, shape)) {
     const got = `[${value.shape.join(", ")}] to [${requested.join(", ")}]`;
-    throw problem(context, got, `a shape of ${total} elements`, "Check the sizes.");
+    throw problem(context, got, `a shape of ${dimProduct(value.shape)} elements`, "Check the sizes.");
   }
   return one(value.dtype, shape);
 }
@@ -114,12 +122,24 @@ function boundOf(bound: Dim, dim: Dim): Dim {
   return bound < 0 ? dimAdd(dim, bound) : bound;
 }
 
-function sliceSize(start: Dim, end: Dim, step: Dim, dim: Dim): Dim | undefined {
+/** Contents of input `index`, undefined where they are not known: two such bounds say nothing about their distance. */
+function knownBounds(context: InferContext, index: number): readonly (Dim | undefined)[] {
+  const dims = knownDims(context, index);
+  return context.known(input(context, index)) === undefined ? dims.map(() => undefined) : dims;
+}
+
+function sliceSize(start: Dim | undefined, end: Dim | undefined, step: Dim, dim: Dim): Dim | undefined {
+  if (start === undefined || end === undefined) return undefined;
   if (step === 1) {
     const size = dimSub(boundOf(end, dim), boundOf(start, dim));
     return typeof size === "number" ? Math.max(size, 0) : size;
   }
   if (step === -1 && start === -1 && typeof end === "number" && end < -farEnd) return dim;
+  return strideSize(start, end, step, dim);
+}
+
+/** Number of elements from `start` to `end` where all is known. */
+function strideSize(start: Dim, end: Dim, step: Dim, dim: Dim): number | undefined {
   const allNumbers = typeof start === "number" && typeof end === "number" && typeof step === "number";
   if (!allNumbers || typeof dim !== "number") return undefined;
   const low = step < 0 ? -1 : 0;
@@ -129,12 +149,12 @@ function sliceSize(start: Dim, end: Dim, step: Dim, dim: Dim): Dim | undefined {
 
 function inferSlice(context: InferContext): readonly TypedShape[] {
   const value = input(context, 0);
-  const [starts, ends] = [knownDims(context, 1), knownDims(context, 2)];
+  const [starts, ends] = [knownBounds(context, 1), knownBounds(context, 2)];
   const axes = context.inputs[3] === undefined ? starts.map((_, index) => index) : knownNumbers(context, 3);
   const steps = context.inputs[4] === undefined ? starts.map(() => 1) : knownNumbers(context, 4);
   const shape = [...value.shape];
   axesOf(context, axes, shape.length).forEach((axis, index) => {
-    const size = sliceSize(starts[index] ?? 0, ends[index] ?? 0, steps[index] ?? 1, shape[axis] ?? 0);
+    const size = sliceSize(starts[index], ends[index], steps[index] ?? 1, shape[axis] ?? 0);
     shape[axis] = size ?? context.fresh(axis);
   });
   return one(value.dtype, shape);

@@ -2,6 +2,7 @@
 import { floatDTypes, numberDTypes } from "../dtypes.js";
 import type { GraphDType } from "../ir.js";
 import { axesOf, axisOf, intAttribute, knownNumbers, one, row, typedInput } from "./helpers.js";
+import type { OpName } from "./names.js";
 import type { InferContext, OpSchema, TypedShape } from "./types.js";
 
 function reduction(dtypes: readonly GraphDType[]): OpSchema["infer"] {
@@ -24,7 +25,7 @@ function inferSoftmax(context: InferContext): readonly TypedShape[] {
 }
 
 const reduceAttributes = { keepdims: "int", noop_with_empty_axes: "int" } as const;
-const reduce = (op: string, dtypes: readonly GraphDType[]): OpSchema =>
+const reduce = (op: OpName, dtypes: readonly GraphDType[]): OpSchema =>
   row(op, [1, 2], reduction(dtypes), { attributes: reduceAttributes });
 
 /** Rows of reductions. */

@@ -1,5 +1,6 @@
 /** What the op table says about an operation. */
 import type { Attribute, Dim, GraphDType, Value } from "../ir.js";
+import type { OpName } from "./names.js";
 
 /**
  * How an attribute is written to ONNX.
@@ -29,7 +30,7 @@ export interface InferContext {
 
 /** One row of the op table. */
 export interface OpSchema {
-  readonly op: string;
+  readonly op: OpName;
   /** `""` for standard ONNX, `"com.microsoft"`, or `"limpid"`. */
   readonly domain: string;
   readonly attributes: Readonly<Record<string, AttributeKind>>;

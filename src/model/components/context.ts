@@ -28,13 +28,15 @@ export interface BuildContext {
 
   /** A stored weight, mapped from its file; cast when the graph computes in float64. */
   weight(name: string, view?: WeightView): Value;
+  /** Returns what the first call with this key made: a value that does not differ from layer to layer. */
+  once(key: string, make: () => Value): Value;
   /** Names a value that lies on the path: returns it as the edits leave it. */
   hook(name: string, value: Value, axes: readonly string[]): Value;
   /** Names a value that only a capture can want here: built on demand, on no path. */
   offer(name: string, axes: readonly string[], make: () => Value): void;
   /** Whether an edit acts at this hook point. */
   isEdited(name: string): boolean;
-  /** Whether this hook point is captured or edited. */
+  /** Whether this hook point is captured or edited; questions with another answer get a graph of their own. */
   isWanted(name: string): boolean;
   /** Remembers a named output that is no hook point: keys and values for a cache, per-layer checks. */
   output(name: string, value: Value): void;

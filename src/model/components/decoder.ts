@@ -18,7 +18,7 @@ export interface ProgramStep {
 export interface DecoderValues {
   /** The stream before each step of the program and after the last. */
   readonly stream: readonly Value[];
-  /** `[batch, pos or count, dVocabOut]`; absent when the program stops before the unembedding. */
+  /** `[batch, pos or count, dVocabOut]`. */
   readonly logits?: Value;
   /** `[batch, pos, dVocabOut]`, where logits of every slot are computed. */
   readonly allLogits?: Value;
@@ -96,13 +96,8 @@ function unembed(ctx: BuildContext, map: WeightMap, stream: Value): Pick<Decoder
   return isWhole ? { logits: wantedSlots(ctx, logits), allLogits: logits } : { logits };
 }
 
-/** Builds the graph of a program of layers; `withLogits` false stops before the final norm. */
-export function decoder(
-  ctx: BuildContext,
-  map: WeightMap,
-  program: readonly ProgramStep[],
-  withLogits: boolean,
-): DecoderValues {
+/** Builds the graph of a program of layers. */
+export function decoder(ctx: BuildContext, map: WeightMap, program: readonly ProgramStep[]): DecoderValues {
   const stream = [embed(ctx, map)];
   program.forEach(({ layer, name }, step) => {
     const weights = map.blocks[layer];
@@ -110,5 +105,5 @@ export function decoder(
     if (weights !== undefined && input !== undefined) stream.push(block(ctx, input, { name, layer, step, weights }));
   });
   const final = stream.at(-1);
-  return withLogits && final !== undefined ? { stream, ...unembed(ctx, map, final) } : { stream };
+  return final === undefined ? { stream } : { stream, ...unembed(ctx, map, final) };
 }

@@ -16,12 +16,11 @@ function slots(ctx: BuildContext, query: Value, key: Value): { query: Value; key
   return { query: ops.unsqueeze(ops.range(first, keys), [1]), key: ops.unsqueeze(ops.range(0, keys), [0]) };
 }
 
-/** Keys in sight by position, `[pos, key]`; everything (`[pos, 1]`) in a bidirectional model, `undefined` if unpadded too. */
-function visible(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): Value | undefined {
-  const { ops, config, inputs } = ctx;
+/** Keys in sight by position, `[pos, key]`; everything (`[pos, 1]`) in a bidirectional model. */
+function visible(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): Value {
+  const { ops, config } = ctx;
   const slot = slots(ctx, query, key);
-  if (config.attentionDirection === "bidirectional")
-    return inputs.keyIsReal === undefined ? undefined : ops.greaterOrEqual(slot.query, 0);
+  if (config.attentionDirection === "bidirectional") return ops.greaterOrEqual(slot.query, 0);
   const causal = ops.lessOrEqual(slot.key, slot.query);
   if (spec.window === undefined) return causal;
   const distance = ops.sub(slot.query, slot.key);
@@ -30,16 +29,18 @@ function visible(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): V
 
 /**
  * An additive mask, 0 where a key is visible and −∞ where it is not: `[1 or batch, 1, pos, key]`, or `undefined` when
- * every key is visible to every query.
+ * every key is visible to every query. Layers with one window share one.
  *
  * @param query - Any value whose axis 1 is the query position.
  * @param key - Any value whose axis 1 is the key position, cached ones included.
  */
 export function attentionMask(ctx: BuildContext, query: Value, key: Value, spec: MaskSpec): Value | undefined {
-  const { ops, inputs } = ctx;
-  const seen = visible(ctx, query, key, spec);
-  if (seen === undefined) return undefined;
-  const base = ops.unsqueeze(seen, [0, 1]);
-  const allowed = inputs.keyIsReal === undefined ? base : ops.and(base, ops.unsqueeze(inputs.keyIsReal, [1, 2]));
-  return ops.where(allowed, floatConstant(ctx, 0), floatConstant(ctx, Number.NEGATIVE_INFINITY));
+  const { ops, config, inputs } = ctx;
+  const { keyIsReal } = inputs;
+  if (config.attentionDirection === "bidirectional" && keyIsReal === undefined) return undefined;
+  return ctx.once(`mask ${spec.window ?? "whole"}`, () => {
+    const base = ops.unsqueeze(visible(ctx, query, key, spec), [0, 1]);
+    const allowed = keyIsReal === undefined ? base : ops.and(base, ops.unsqueeze(keyIsReal, [1, 2]));
+    return ops.where(allowed, floatConstant(ctx, 0), floatConstant(ctx, Number.NEGATIVE_INFINITY));
+  });
 }

@@ -26,13 +26,17 @@ export function rotaryFrequencies({ dim, base, scaling }: RotaryConfig): readonl
   });
 }
 
-/** Cosines and sines `[batch, pos, 1, dim/2]` of every position's angles. */
+/** Cosines and sines `[batch, pos, 1, dim/2]` of every position's angles, the same in every layer. */
 function tables(ctx: BuildContext, rotary: RotaryConfig): { cos: Value; sin: Value } {
   const { ops } = ctx;
-  const frequencies = ops.builder.constant(rotaryFrequencies(rotary), "float64", [1, 1, 1, rotary.dim / 2]);
-  const positions = ops.unsqueeze(ops.cast(ctx.inputs.positions, "float64"), [2, 3]);
-  const angles = ops.mul(positions, frequencies);
-  return { cos: ops.cast(ops.cos(angles), ctx.precision), sin: ops.cast(ops.sin(angles), ctx.precision) };
+  const angles = (): Value => {
+    const frequencies = ops.builder.constant(rotaryFrequencies(rotary), "float64", [1, 1, 1, rotary.dim / 2]);
+    return ops.mul(ops.unsqueeze(ops.cast(ctx.inputs.positions, "float64"), [2, 3]), frequencies);
+  };
+  return {
+    cos: ctx.once("rotary cos", () => ops.cast(ops.cos(angles()), ctx.precision)),
+    sin: ctx.once("rotary sin", () => ops.cast(ops.sin(angles()), ctx.precision)),
+  };
 }
 
 /** Rotates the first `rotary.dim` dimensions of each head; `[batch, pos, head, dHead]` in and out. */

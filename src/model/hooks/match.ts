@@ -44,7 +44,10 @@ export function printSpec(spec: HookSpec): string {
 /** A string is a full name, else a short name in all layers where no layer is given, else unknown. */
 function stringNames(spec: string, names: readonly string[]): readonly string[] {
   if (names.includes(spec)) return [spec];
-  if (spec.includes("*")) return names.filter((name) => globToRegExp(spec).test(name));
+  if (spec.includes("*")) {
+    const pattern = globToRegExp(spec);
+    return names.filter((name) => pattern.test(name));
+  }
   if (spec in blockPoints) {
     const { place } = blockPoints[spec as keyof typeof blockPoints];
     return names.filter((name) => withoutBlock(name) === `${place}hook_${spec}` && name.startsWith("blocks."));
@@ -91,13 +94,15 @@ function notFound(where: string, spec: HookSpec, unmatched: string, names: reado
 
 function resolveOne(spec: HookSpec, names: readonly string[], where: string): readonly string[] {
   if (spec instanceof RegExp) {
-    const found = names.filter((name) => new RegExp(spec.source, spec.flags.replace(/[gy]/g, "")).test(name));
+    const stateless = new RegExp(spec.source, spec.flags.replace(/[gy]/g, ""));
+    const found = names.filter((name) => stateless.test(name));
     if (found.length === 0) throw notFound(where, spec, printSpec(spec), names);
     return found;
   }
   const wanted = typeof spec === "string" ? stringNames(spec, names) : refNames(spec, names);
   if (wanted.length === 0) throw notFound(where, spec, printSpec(spec), names);
-  const missing = wanted.find((name) => !names.includes(name));
+  const known = new Set(names);
+  const missing = wanted.find((name) => !known.has(name));
   if (missing !== undefined) throw notFound(where, spec, missing, names);
   return wanted;
 }

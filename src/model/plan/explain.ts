@@ -1,6 +1,6 @@
 /** The plan of a run before any compute: bytes, work, segments, and what each edit reaches. */
 import { formatBytes, formatCount, printsItself } from "../../core/index.js";
-import { evalShape, graphCost, reaches } from "../../graph/index.js";
+import { evalShape, graphFlops, reaches } from "../../graph/index.js";
 import type { ModelInput } from "../run/input-types.js";
 import type { RunOptions } from "../run/options.js";
 import { type PreparedRun, prepareRun, resultBytes, runSizes } from "../run/prepare.js";
@@ -121,7 +121,7 @@ export function explainRun(view: ModelView, input: ModelInput, options: RunOptio
     edits: editPlans(run),
     resultBytes: resultBytes(run),
     weightBytes: weightBytes(run),
-    flops: graphCost(run.built.graph, sizes).flops,
+    flops: graphFlops(run.built.graph, sizes),
     nodes: run.built.graph.nodes.length,
     segments,
   });

@@ -1,5 +1,5 @@
 /** From a built graph to steps that the engine runs: cut where JavaScript is called and where work would take long. */
-import { cutAt, cutAtCallbacks, type Graph, graphCost, type Value } from "../../graph/index.js";
+import { cutAt, cutAtCallbacks, type Graph, graphFlops, type Value } from "../../graph/index.js";
 import type { BuiltGraph } from "./build.js";
 
 /** One step of a run. */
@@ -28,7 +28,7 @@ function boundaries(graph: Graph, stream: readonly Value[], count: number): read
 }
 
 function cutLong(graph: Graph, stream: readonly Value[], { sizes, limit }: Work): readonly Graph[] {
-  const count = Math.ceil(graphCost(graph, sizes).flops / limit);
+  const count = Math.ceil(graphFlops(graph, sizes) / limit);
   return count <= 1 ? [graph] : cutAt(graph, boundaries(graph, stream, count));
 }
 

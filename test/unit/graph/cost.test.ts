@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { fingerprint, type Graph, GraphBuilder, graphCost, Ops, type Value } from "../../../src/graph/index.js";
+import {
+  fingerprint,
+  type Graph,
+  GraphBuilder,
+  graphCost,
+  graphFlops,
+  Ops,
+  type Value,
+} from "../../../src/graph/index.js";
 
 function graphOf(make: (ops: Ops, x: Value) => Value): Graph {
   const builder = new GraphBuilder();
@@ -31,6 +39,7 @@ describe("graphCost", () => {
   ];
   it.each(products)("counts %s", (_, make, flops) => {
     expect(graphCost(graphOf(make), bindings).flops).toBe(flops);
+    expect(graphFlops(graphOf(make), bindings)).toBe(flops);
   });
 
   it("counts attention as two products and a softmax", () => {
@@ -58,6 +67,8 @@ describe("graphCost", () => {
       ops.neg(ops.gather(x, ops.topk(ops.argmax(x, -1), ops.reduceMax(ops.argmax(x, -1), [0, 1], false)).indices, 0)),
     );
     expect(graphCost(graph, bindings).unknownSizes).toEqual(["TopK_0.1"]);
+    expect(graphFlops(graph, bindings)).toBe(graphCost(graph, bindings).flops);
+    expect(() => graphFlops(graph, { batch: 2 })).toThrow('size "pos": got no number for "pos" (known: batch)');
     expect(() => graphCost(graph, { batch: 2 })).toThrow('size "pos": got no number for "pos" (known: batch)');
   });
 });

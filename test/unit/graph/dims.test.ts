@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   broadcastDim,
   broadcastShapes,
+  countRatio,
   dimAdd,
   dimDivide,
   dimEquals,
@@ -13,6 +14,7 @@ import {
   evalDim,
   evalShape,
   normalizeDim,
+  sameCount,
   sameShape,
 } from "../../../src/graph/index.js";
 
@@ -57,6 +59,23 @@ describe("sizes", () => {
   it("multiply to the number of elements", () => {
     expect(dimProduct(["batch", 3, "pos", 2])).toBe("6*batch*pos");
     expect(dimProduct([])).toBe(1);
+  });
+
+  it("tell shapes with as many elements from others, 0 among them", () => {
+    expect(sameCount(["batch", "pos", 768], ["batch", "pos", 12, 64])).toBe(true);
+    expect(sameCount(["batch", 2, "past+pos"], ["2*batch", "pos+past"])).toBe(true);
+    expect(sameCount([0, 3], [0, 5])).toBe(true);
+    expect(sameCount(["batch", 0], [0])).toBe(true);
+    expect(sameCount(["batch", 6], ["batch", 5])).toBe(false);
+    expect(sameCount(["batch", "batch"], ["batch"])).toBe(false);
+  });
+
+  it("divide shapes after equal sizes have cancelled", () => {
+    expect(countRatio(["batch", "past+pos", 12, 64], ["batch", "past+pos"])).toBe(768);
+    expect(countRatio(["2*batch", 3], [6])).toBe("batch");
+    expect(countRatio([5], [2])).toBeUndefined();
+    expect(countRatio([0, 3], [3])).toBe(0);
+    expect(countRatio([0], [0])).toBeUndefined();
   });
 
   it("list their names and terms", () => {

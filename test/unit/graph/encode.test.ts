@@ -1,10 +1,19 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { ModelProtoSchema } from "onnx-buf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { decode, encode, fingerprint, type Graph, GraphBuilder, Ops, printGraph } from "../../../src/graph/index.js";
+import {
+  decode,
+  encode,
+  fingerprint,
+  type Graph,
+  GraphBuilder,
+  Ops,
+  printGraph,
+  type Value,
+} from "../../../src/graph/index.js";
 import { runGraph } from "../../helpers/run-graph.js";
 
 let folder = "";
@@ -19,12 +28,21 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 function fileGraph(): Graph {
   const builder = new GraphBuilder();
+  return builder.build(fileGraphOutputs(builder));
+}
+
+function fileGraphOutputs(builder: GraphBuilder): { y: Value } {
   const ops = new Ops(builder);
   const x = builder.input("x", "float32", ["rows", 4]);
   const path = join(folder, "model.bin");
   const w = builder.weight("w", "float32", [3, 4], { kind: "file", path, offset: 8, length: 48 });
   const row = builder.weight("w.row", "float32", [1, 4], { kind: "file", path, offset: 8 + 16, length: 16 });
-  return builder.build({ y: ops.fusedMatmul(ops.add(x, row), w, { transB: true }) });
+  return { y: ops.fusedMatmul(ops.add(x, row), w, { transB: true }) };
+}
+
+function attributeOf(bytes: Uint8Array, name: string): unknown {
+  const nodes = fromBinary(ModelProtoSchema, bytes).graph?.node ?? [];
+  return nodes.flatMap(({ attribute }) => attribute).find((attribute) => attribute.name === name);
 }
 
 describe("encode", () => {
@@ -41,6 +59,30 @@ describe("encode", () => {
     expect(fingerprint(decode(encode(graph, { folder }), { folder }))).toBe(fingerprint(graph));
     const source = decode(encode(graph, { folder })).initializers[0]?.source;
     expect(source).toEqual({ kind: "file", path: "model.bin", offset: 8, length: 48 });
+  });
+
+  it("writes what the protobuf library writes: every kind of attribute, numbers of any size, text beyond ASCII", () => {
+    const builder = new GraphBuilder();
+    const ops = new Ops(builder);
+    const x = builder.input("größe", "float32", ["batch", 3, 2 ** 40]);
+    const filled = ops.constantOfShape(ops.ints([2, 3]), 0.5, "float64");
+    const data = builder.weight("data", "float32", [2, 0], { kind: "data", data: new Float32Array(0) });
+    const y = ops.softmax(ops.transpose(ops.gelu(x, { approximate: "tanh" }), [0, 2, 1]), -1);
+    const z = ops.fusedMatmul(x, x, { transA: true, alpha: 0.1 });
+    const graph = builder.build({ file: fileGraphOutputs(builder).y, y, z, filled, data, again: y });
+    const bytes = encode(graph, { folder });
+    const message = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+    expect(toBinary(ModelProtoSchema, message)).toEqual(bytes);
+    expect(attributeOf(bytes, "axis")).toMatchObject({ type: 2, i: -1n });
+    expect(attributeOf(bytes, "alpha")).toMatchObject({ type: 1, f: Math.fround(0.1) });
+    expect(attributeOf(bytes, "perm")).toMatchObject({ type: 7, ints: [0n, 2n, 1n] });
+    expect(attributeOf(bytes, "approximate")).toMatchObject({ type: 3, s: new TextEncoder().encode("tanh") });
+    expect(attributeOf(bytes, "value")).toMatchObject({ type: 4, t: { dims: [1n], dataType: 11 } });
+    expect(message.graph?.input[0]?.name).toBe("größe");
+    expect(message.graph?.input[0]?.type?.value).toMatchObject({
+      case: "tensorType",
+      value: { elemType: 1, shape: { dim: [{}, {}, { value: { case: "dimValue", value: 2n ** 40n } }] } },
+    });
   });
 
   it("refuses weight files without a folder or outside it", () => {

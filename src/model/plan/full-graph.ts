@@ -1,0 +1,230 @@
+/** A decoder with every hook point on its path as an output: what the graphs of many questions are cut from. */
+import { InternalError } from "../../core/index.js";
+import { type Graph, GraphBuilder, Ops, type Value } from "../../graph/index.js";
+import type { StoredTensor } from "../../io/index.js";
+import type { BuildContext, SharedInputs, WeightView } from "../components/context.js";
+import { type DecoderValues, decoder, programSteps } from "../components/decoder.js";
+import type { ModelConfig } from "../config.js";
+import { applyEdit, type EditCall, type EditInput } from "../edits/apply.js";
+import type { PointShape } from "../edits/mask.js";
+import { mappedWeight } from "../weights/store.js";
+import type { WeightMap } from "../weights/weight-map.js";
+import type { GraphRequest, ResolvedEdit } from "./request.js";
+
+/** What never changes about a model: sizes, where weights lie, and their bytes. */
+export interface ModelParts {
+  readonly config: ModelConfig;
+  readonly map: WeightMap;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** A hook point as a graph defines it. */
+export interface HookPoint extends PointShape {
+  /** Whether an edit can act here; `hook_tokens` is read only. */
+  readonly isEditable: boolean;
+}
+
+/** One edit at one hook point, and the value after it. */
+export interface AppliedAt {
+  readonly edit: ResolvedEdit;
+  /** Which edit of the request. */
+  readonly index: number;
+  readonly hook: string;
+  readonly value: Value;
+}
+
+/** What else building a decoder finds; the same whatever is captured of it. */
+export interface DecoderFacts {
+  readonly points: ReadonlyMap<string, HookPoint>;
+  readonly editInputs: readonly EditInput[];
+  readonly calls: readonly EditCall[];
+  /** Every edit at every hook point where it acted. */
+  readonly applied: readonly AppliedAt[];
+  /** Stream before each step and after the last, for cutting long work. */
+  readonly stream: readonly Value[];
+}
+
+/**
+ * A decoder with every hook point, check and other result of a request as an output, for `prune`.
+ *
+ * Captures change the nodes of a graph only where a component asks whether a hook point is wanted: to choose between a
+ * fused kernel and its steps, or to compute what is on no path. Those questions are remembered: a request with the
+ * same answers has the same nodes.
+ */
+export interface FullGraph extends DecoderFacts {
+  readonly graph: Graph;
+  /** Hook points that a component asked about, and whether they were captured. */
+  readonly answers: ReadonlyMap<string, boolean>;
+}
+
+/** Hook points that are inputs, not activations. */
+export const readOnlyPoints: readonly string[] = ["hook_tokens"];
+
+/** Prefix of outputs that hold captures. */
+export const capturePrefix = "capture:";
+
+/** Prefix of outputs that hold one sum per step, NaN or infinite when any element of the stream is. */
+export const checkPrefix = "check:";
+
+/** What a build collects while components name their values. */
+class Collector {
+  readonly points = new Map<string, HookPoint>();
+  readonly values = new Map<string, Value>();
+  readonly answers = new Map<string, boolean>();
+  readonly outputs = new Map<string, Value>();
+  readonly shared = new Map<string, Value>();
+  readonly editInputs: EditInput[] = [];
+  readonly calls: EditCall[] = [];
+  readonly applied: AppliedAt[] = [];
+}
+
+function editsByHook(
+  edits: readonly ResolvedEdit[],
+): ReadonlyMap<string, readonly { edit: ResolvedEdit; index: number }[]> {
+  const byHook = new Map<string, { edit: ResolvedEdit; index: number }[]>();
+  edits.forEach((edit, index) => {
+    for (const hook of edit.hooks) byHook.set(hook, [...(byHook.get(hook) ?? []), { edit, index }]);
+  });
+  return byHook;
+}
+
+/** Shared inputs of a request, declared on the builder. */
+function declareInputs(g: GraphBuilder, config: ModelConfig, request: GraphRequest): SharedInputs {
+  const stream = ["batch", "pos", config.dModel] as const;
+  const entry = {
+    tokens: () => ({ tokens: g.input("tokens", "int64", ["batch", "pos"]) }),
+    embeddings: () => ({ embeddings: g.input("embeddings", request.precision, stream) }),
+    residual: () => ({ residual: g.input("residual", request.precision, stream) }),
+  }[request.entry]();
+  const key = request.hasPast ? "past+pos" : "pos";
+  const real = request.isPadded
+    ? {
+        keyIsReal: g.input("key_is_real", "bool", ["batch", key]),
+        queryIsReal: g.input("query_is_real", "bool", ["batch", "pos"]),
+      }
+    : {};
+  const cache = ["batch", "past", config.nKeyValueHeads, config.dHead] as const;
+  const past = request.layers.map((_, step) => ({
+    key: g.input(`past.${step}.key`, request.precision, cache),
+    value: g.input(`past.${step}.value`, request.precision, cache),
+  }));
+  return {
+    ...entry,
+    positions: g.input("positions", "int64", ["batch", "pos"]),
+    needsAllLogits: request.loss,
+    ...real,
+    ...(request.hasPast ? { past } : {}),
+    ...(request.logits === "slots" ? { logitSlots: g.input("logit_slots", "int64", ["batch", "count"]) } : {}),
+  };
+}
+
+/** The context that components build in, for one request. */
+function makeContext(parts: ModelParts, request: GraphRequest, collector: Collector): BuildContext {
+  const g = new GraphBuilder();
+  const ops = new Ops(g);
+  const edits = editsByHook(request.edits);
+  const captures = new Set(request.captures);
+  const isEdited = (name: string): boolean => edits.has(name);
+  const isWanted = (name: string): boolean => {
+    if (isEdited(name) || request.describes) return true;
+    const isCaptured = captures.has(name);
+    collector.answers.set(name, isCaptured);
+    return isCaptured;
+  };
+  const record = (name: string, value: Value, axes: readonly string[], isEditable: boolean): void => {
+    if (!collector.points.has(name)) collector.points.set(name, { name, axes, shape: value.shape, isEditable });
+  };
+  const hook = (name: string, value: Value, axes: readonly string[]): Value => {
+    record(name, value, axes, true);
+    let current = value;
+    for (const { edit, index } of edits.get(name) ?? []) {
+      const point = { name, axes, shape: value.shape };
+      const site = { edit: edit.edit, id: `edit.${index}.${name}`, point, isPadded: request.isPadded };
+      const applied = applyEdit(ops, site, current);
+      collector.editInputs.push(...applied.inputs);
+      if (applied.call !== undefined) collector.calls.push(applied.call);
+      collector.applied.push({ edit, index, hook: name, value: applied.value });
+      current = applied.value;
+    }
+    collector.values.set(name, current);
+    return current;
+  };
+  return {
+    ops,
+    config: parts.config,
+    processing: request.processing,
+    precision: request.precision,
+    inputs: declareInputs(g, parts.config, request),
+    once: (key, make) => {
+      const value = collector.shared.get(key) ?? make();
+      collector.shared.set(key, value);
+      return value;
+    },
+    weight: (name, view) => floatWeight(ops, storedWeight(parts, name), request, view),
+    hook,
+    offer: (name, axes, make) => {
+      if (!isWanted(name)) return;
+      const value = make();
+      record(name, value, axes, !readOnlyPoints.includes(name));
+      collector.values.set(name, value);
+    },
+    isEdited,
+    isWanted,
+    output: (name, value) => collector.outputs.set(name, value),
+  };
+}
+
+function storedWeight(parts: ModelParts, name: string): StoredTensor {
+  const stored = parts.tensors.get(name);
+  if (stored !== undefined) return stored;
+  throw new InternalError({
+    where: `weight ${name}`,
+    got: "no such stored tensor",
+    expected: "a tensor that passed the checkpoint's name check",
+    fix: "Report this as a bug of limpid.",
+  });
+}
+
+function floatWeight(ops: Ops, stored: StoredTensor, request: GraphRequest, view?: WeightView): Value {
+  const mapped = mappedWeight(ops.builder, stored, view);
+  return request.precision === "float64" ? ops.cast(mapped, "float64") : mapped;
+}
+
+/** `−log p(label)` at every slot, `[batch, pos]`; the caller drops the last slot. */
+function lossPerToken(ctx: BuildContext, logits: Value): Value {
+  const { ops } = ctx;
+  const labels = ops.builder.input("labels", "int64", ["batch", "pos"]);
+  const logProbs = ops.logSoftmax(logits, 2);
+  const picked = ops.gatherElements(logProbs, ops.unsqueeze(labels, [2]), 2);
+  return ops.neg(ops.squeeze(picked, [2]));
+}
+
+/** Everything that a request may ask of the decoder, by output name: captures, results, checks. */
+function namedOutputs(
+  ctx: BuildContext,
+  collector: Collector,
+  request: GraphRequest,
+  { stream, logits, allLogits }: DecoderValues,
+): Record<string, Value> {
+  const outputs: Record<string, Value> = {};
+  for (const [name, value] of collector.values) outputs[`${capturePrefix}${name}`] = value;
+  const last = stream.at(-1);
+  if (request.stream && last !== undefined) outputs["stream"] = last;
+  if (logits !== undefined && request.logits !== "none") outputs["logits"] = logits;
+  if (allLogits !== undefined && request.loss) outputs["loss"] = lossPerToken(ctx, allLogits);
+  if (request.keepsCache) for (const [name, value] of collector.outputs) outputs[name] = value;
+  if (!request.checks) return outputs;
+  for (const [step, value] of stream.entries())
+    outputs[`${checkPrefix}${step}`] = ctx.ops.reduceSum(value, [0, 1, 2], false);
+  return outputs;
+}
+
+/** Builds the decoder that a request is cut from. */
+export function buildFullGraph(parts: ModelParts, request: GraphRequest): FullGraph {
+  const collector = new Collector();
+  const ctx = makeContext(parts, request, collector);
+  const values = decoder(ctx, parts.map, programSteps(request.layers));
+  const graph = ctx.ops.builder.build(namedOutputs(ctx, collector, request, values));
+  const { points, answers, editInputs, calls, applied } = collector;
+  return { graph, points, answers, editInputs, calls, applied, stream: values.stream };
+}
