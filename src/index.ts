@@ -21,5 +21,6 @@ export {
   where,
   zeros,
 } from "./tensor/index.js";
+export * from "./train/index.js";
 export * as viz from "./viz/index.js";
 export { View, type ViewSpec } from "./viz/index.js";

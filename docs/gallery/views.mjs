@@ -37,7 +37,9 @@ async function promptViews(model) {
   const ids = Array.from(run.tokens.at({ batch: 0 }).data, Number);
   const predictions = viz.tokenPredictions(run.logits.at({ batch: 0 }), ids, (id) => model.tokenizer.piece(id));
   const unembedding = await model.weights.W_U();
-  const direction = unembedding.at({ dVocabOut: Number(run.logits.at({ batch: 0, pos: -1 }).topk(1, "dVocabOut").indices.data[0]) });
+  const direction = unembedding.at({
+    dVocabOut: Number(run.logits.at({ batch: 0, pos: -1 }).topk(1, "dVocabOut").indices.data[0]),
+  });
   const along = layers.map(
     (layer) => run.cache.get("resid_post", layer).at({ batch: 0 }).matmul(direction, "dModel").data,
   );

@@ -9,8 +9,6 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./process.mjs";
 
-const home = join(root, "node_modules", "plotly.js");
-
 const common = ["bar", "heatmap", "histogram"];
 
 /** All modules of traces but maps; `scatter` is in the core. */
@@ -68,9 +66,13 @@ async function bundle(name, modules) {
   return { code: outputFiles[0].text, packages: [...new Set(folders)].sort() };
 }
 
+function readPackage(path) {
+  return JSON.parse(readFileSync(path.startsWith("file:") ? new URL(path) : path, "utf8"));
+}
+
 /** Returns the name, version and licence of a package. */
 function licenceOf(folder) {
-  const { name, version, license = "" } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const { name, version, license = "" } = readPackage(join(root, folder, "package.json"));
   const file = readdirSync(join(root, folder)).find((other) => /^licen[cs]e(?:\.\w+)?$/i.test(other));
   const text = file === undefined ? String(license) : readFileSync(join(root, folder, file), "utf8");
   return `${name} ${version}\n\n${text}`;
@@ -78,7 +80,7 @@ function licenceOf(folder) {
 
 /** Writes both builds of plotly.js, and the licences of the packages in them, to `folder`, which becomes dist/. */
 export async function writePlotly(folder) {
-  const { version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  const { version } = readPackage(import.meta.resolve("plotly.js/package.json"));
   const script = readFileSync(new URL(import.meta.url), "utf8");
   const key = createHash("sha256").update(`${version} ${script}`).digest("hex").slice(0, 12);
   const cache = join(root, ".cache", "plotly", key);

@@ -10,3 +10,4 @@ export {
   type SweepResult,
 } from "./patching.js";
 export { type LabelledText, type Probe, type ProbeOptions, type ProbeResult, type ProbeScore, probe } from "./probe.js";
+export * from "./train-lm/index.js";

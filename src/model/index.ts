@@ -1,4 +1,11 @@
 /** The model runtime: architectures, hook points, edits, runs. */
+export {
+  type Blueprint,
+  type BlueprintInputs,
+  type BlueprintWeight,
+  blueprint,
+  type WeightRole,
+} from "./blueprint.js";
 export { ActivationCache } from "./cache/activation-cache.js";
 export { logitBias, tokensToResidualDirections } from "./cache/directions.js";
 export type * from "./cache/types.js";
@@ -46,6 +53,7 @@ export {
   PromptTest,
   type TestPromptOptions,
 } from "./run/test-prompt.js";
+export { openTokenizer, Tokenizer } from "./tokenizer/index.js";
 export {
   type Bound,
   type CheckStatus,

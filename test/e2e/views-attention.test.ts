@@ -40,6 +40,18 @@ async function press(plot: Locator, ...keys: readonly string[]): Promise<void> {
   for (const key of keys) await plot.press(key);
 }
 
+/** Moves the pointer to a place of one of the bitmaps, which lie below the drawing's lines and text. */
+async function pointAt(view: WatchedPage, bitmap: number, [x, y]: readonly [number, number]): Promise<void> {
+  const box = await view.page.locator(".plot canvas").nth(bitmap).boundingBox();
+  await view.page.mouse.move((box?.x ?? 0) + x, (box?.y ?? 0) + y);
+}
+
+async function clickAt(view: WatchedPage, bitmap: number, place: readonly [number, number]): Promise<void> {
+  await pointAt(view, bitmap, place);
+  await view.page.mouse.down();
+  await view.page.mouse.up();
+}
+
 const words = ["<s>", " Mary", " met", " John"];
 const heads = [
   [
@@ -64,14 +76,14 @@ describe("attention", () => {
     await plot.focus();
     await press(plot, "ArrowDown");
     expect(await status()).toBe(
-      "L4H0 · 2 “·met” → 2 “·met” 0.5 · mean entropy 1.5 bits · click or Enter shows it large",
+      "L4H0 · 1 “·Mary” → 1 “·Mary” 0.5 · mean entropy 1.5 bits · click or Enter shows it large",
     );
     await press(plot, "ArrowDown");
     expect(await status()).toContain("L5H0 · ");
     expect(await page.locator("svg text", { hasText: /^L4H1$/ }).count()).toBe(1);
     await press(plot, "Enter");
     expect(await page.locator("svg text", { hasText: /^L5H0$/ }).count()).toBe(1);
-    expect(await status()).toBe("L5H0 · 2 “·met” → 2 “·met” 0.5 · mean entropy 1.5 bits");
+    expect(await status()).toBe("L5H0 · 1 “·Mary” → 1 “·Mary” 0.5 · mean entropy 1.5 bits");
     await press(plot, "ArrowRight", "Enter", "ArrowRight");
     expect(await status()).toBe("3 “·John” → 1 “·Mary” · attention 0.62 · rank 1 of 4");
     await press(plot, "ArrowUp", "ArrowUp", "ArrowRight");
@@ -82,10 +94,12 @@ describe("attention", () => {
     expect(await status()).toContain("L5H1 · ");
     await press(plot, "ArrowRight", "ArrowDown");
     expect(await status()).toBe(
-      "3 “·John” · looks at  · 1 “·Mary” 0.62 · 0 “<s>” 0.3 · 3 “·John” 0.08 · is looked at by  · 3 “·John” 0.08",
+      "3 “·John” · looks at attention · 1 “·Mary” 0.62 · 0 “<s>” 0.3 · 3 “·John” 0.08 · is looked at by attention · 3 “·John” 0.08",
     );
     await press(plot, "ArrowLeft", "ArrowLeft");
-    expect(await status()).toBe("1 “·Mary” · looks at  · 0 “<s>” 1 · is looked at by  · 3 “·John” 0.62 · 2 “·met” 0.1");
+    expect(await status()).toBe(
+      "1 “·Mary” · looks at attention · 0 “<s>” 1 · is looked at by attention · 3 “·John” 0.62 · 2 “·met” 0.1",
+    );
     await press(plot, "ArrowUp");
     expect(await status()).toContain("3 “·John” → 1 “·Mary”");
     expect({ requests, complaints }).toEqual({ requests: [], complaints: [] });
@@ -94,10 +108,9 @@ describe("attention", () => {
   test("a token under the pointer colours what it looks at, in the text and at the sides of the head", async () => {
     const { page, plot, status } = await show(two);
     const heading = (): Promise<string[]> => page.locator(".over text", { hasText: "looks at" }).allTextContents();
-    await plot
-      .locator("svg > g:first-of-type text", { hasText: /^·met$/ })
-      .last()
-      .hover();
+    const token = plot.locator("svg > g:first-of-type text", { hasText: /^·met$/ }).last();
+    const box = await token.boundingBox();
+    await page.mouse.move((box?.x ?? 0) + 5, (box?.y ?? 0) + 5);
     expect(await status()).toContain("2 “·met” · looks at");
     expect(await heading()).toEqual(["2 “·met” looks at"]);
     // L4H1: ·met gives 0.9 to <s> and 0.1 to ·Mary; both have boxes, and so has no other token.
@@ -107,30 +120,24 @@ describe("attention", () => {
   });
 
   test("a click on a small head shows it large, a click on a weight locks it", async () => {
-    const { page, plot, status } = await show(two);
-    const canvases = plot.locator("canvas");
-    expect(await canvases.count()).toBe(2);
-    await canvases.first().click({ position: { x: 5, y: 5 } });
-    expect(await page.locator("svg text", { hasText: /^L4H0$/ }).count()).toBe(1);
-    await canvases.nth(1).click({ position: { x: 30, y: 80 } });
-    expect(await status()).toBe("3 “·John” → 1 “·Mary” · attention 0.25 · rank 1 to 4 of 4 (locked; Esc frees)");
-    await plot.press("Escape");
-    expect(await status()).toBe("");
+    const view = await show(two);
+    expect(await view.plot.locator("canvas").count()).toBe(2);
+    await clickAt(view, 0, [5, 5]);
+    expect(await view.page.locator("svg text", { hasText: /^L4H0$/ }).count()).toBe(1);
+    await clickAt(view, 1, [30, 80]);
+    expect(await view.status()).toBe("3 “·John” → 1 “·Mary” · attention 0.25 · rank 1 to 4 of 4 (locked; Esc frees)");
+    await view.page.mouse.move(1, 1);
+    await view.plot.press("Escape");
+    expect(await view.status()).toBe("");
   });
 
   test("the small heads keep their canvas when another head is picked", async () => {
-    const { page, plot } = await show(two);
-    await page.evaluate(
-      "document.querySelector('[data-lm-suppress-shortcuts]').shadowRoot.querySelector('canvas').mark = 1",
-    );
-    await plot
-      .locator("canvas")
-      .first()
-      .click({ position: { x: 5, y: 5 } });
-    const marked: unknown = await page.evaluate(
-      "[...document.querySelector('[data-lm-suppress-shortcuts]').shadowRoot.querySelectorAll('canvas')].map((c) => c.mark)",
-    );
-    expect(marked).toEqual([1, null].map((mark) => mark ?? undefined));
+    const view = await show(two);
+    const canvases =
+      "[...document.querySelector('[data-lm-suppress-shortcuts]').shadowRoot.querySelectorAll('canvas')]";
+    await view.page.evaluate(`for (const canvas of ${canvases}) canvas.title = "old"`);
+    await clickAt(view, 0, [5, 5]);
+    expect(await view.page.evaluate(`${canvases}.map((canvas) => canvas.title)`)).toEqual(["old", ""]);
   });
 
   test("rounded weights say how they were rounded, and what was rounded away is not called 0", async () => {
@@ -138,7 +145,7 @@ describe("attention", () => {
     const view = attention({ shape: [12, pos, pos], data: madePattern(12, pos) }, madeTokens(pos), { bytes: 3000 });
     const { plot, status } = await show(view);
     await plot.focus();
-    await press(plot, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "Home");
+    await press(plot, "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight", "Home");
     expect(await status()).toMatch(/→ 0 “<bos>” · attention .* · rank .* · rounded to 0\.\d+$/);
     const seen = new Set<string>();
     for (let i = 0; i < 30; i++) {
@@ -154,9 +161,9 @@ describe("attention", () => {
     const data = new Float32Array(layers * perLayer * pos * pos);
     for (let layer = 0; layer < layers; layer++) data.set(few, layer * few.length);
     const view = attention({ shape: [layers, perLayer, pos, pos], data }, madeTokens(pos));
-    const { page, plot, status, complaints } = await show(view);
-    const canvas = plot.locator("canvas").first();
-    await canvas.hover({ position: { x: 300, y: 200 } });
+    const shown = await show(view);
+    const { page, status, complaints } = shown;
+    await pointAt(shown, 0, [300, 200]);
     expect(await status()).toMatch(/^L22H33 · /);
     const pick =
       "(key) => { const plot = document.querySelector('[data-lm-suppress-shortcuts]').shadowRoot.querySelector('.plot'); const press = (key) => plot.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })); const from = performance.now(); press('ArrowDown'); press('Enter'); return performance.now() - from; }";
@@ -207,8 +214,10 @@ describe("token log-probabilities", () => {
 
   test("colours follow the menu", async () => {
     const { page, plot } = await show(view);
-    const fills = (): Promise<(string | null)[]> =>
-      plot.locator("svg rect[rx='3']").evaluateAll((rects) => rects.map((rect) => rect.getAttribute("fill")));
+    const fills = async (): Promise<readonly (string | null)[]> => {
+      const rects = await plot.locator("svg rect[rx='3']").all();
+      return Promise.all(rects.map((rect) => rect.getAttribute("fill")));
+    };
     const before = await fills();
     await page.locator("select").selectOption("probability");
     expect(await fills()).not.toEqual(before);

@@ -110,9 +110,11 @@ export function scatterSpec(x: ArrayLike<number>, y: ArrayLike<number>, options:
 /** With a diagonal both axes cover the same numbers; with zero lines they cover 0. */
 function chooseAxes(
   where: string,
-  [xs, ys]: readonly [readonly number[], readonly number[]],
+  [allX, allY]: readonly [readonly number[], readonly number[]],
   { x = {}, y = {}, diagonal = false, zero = false }: ScatterOptions,
 ): { x: NumberAxis; y: NumberAxis } {
+  const isWhole = (i: number): boolean => Number.isFinite(allX[i]) && Number.isFinite(allY[i]);
+  const [xs, ys] = [allX.filter((_, i) => isWhole(i)), allY.filter((_, i) => isWhole(i))];
   const more = (options: NumberAxisOptions): readonly number[] => (zero && options.log !== true ? [0] : []);
   const both = diagonal ? [...xs, ...ys] : undefined;
   const ends = { defaultName: "", ends: "padded" } as const;

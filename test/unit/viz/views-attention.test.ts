@@ -39,12 +39,15 @@ function weightsOf(view: View, head: number): readonly (readonly number[])[] {
   return tokens.map((_, query) => tokens.map((_token, key) => block.at(query, key)));
 }
 
+/** As the cache of a run gives it: which dtype is known only at run time. */
+const plainTensor: Tensor = Tensor.of(flat, [2, 4, 4], named);
+
 describe("patterns in every form", () => {
   const forms: readonly (readonly [string, Parameters<typeof attention>[0]])[] = [
     ["nested lists", heads],
     ["nested lists of typed arrays", heads.map((rows) => rows.map((row) => Float64Array.from(row)))],
     ["a flat array with a shape", { shape: [2, 4, 4], data: flat }],
-    ["a tensor", Tensor.of(flat, [2, 4, 4], named)],
+    ["a tensor", plainTensor],
     ["a tensor with a batch of one", { axes: ["batch", ...named], shape: [1, 2, 4, 4], data: flat }],
   ];
   for (const [what, pattern] of forms) {

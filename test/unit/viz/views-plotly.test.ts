@@ -50,7 +50,7 @@ describe("figures", () => {
     const exact = Array.from({ length: 1500 }, (_, i) => i / 3);
     const single = exact.map(Math.fround);
     const grid = Array.from({ length: 40 }, (_, i) =>
-      Array.from({ length: 50 }, (__, j) => (i === j ? Number.NaN : i / 7)),
+      Array.from({ length: 50 }, (_unused, j) => (i === j ? Number.NaN : i / 7)),
     );
     const [trace = {}] = figureOf(
       plotly({ data: [{ type: "heatmap", x: exact, y: single, z: grid, text: ["a"] }] }),

@@ -229,9 +229,9 @@ function tokenTip({ spec, block }: Board, token: number): Tip {
   return {
     title: placeOf(spec, token),
     rows: [
-      ["looks at", ""],
+      ["looks at", spec.unit],
       ...looks.map(({ index, weight }) => row(index, weight)),
-      ["is looked at by", ""],
+      ["is looked at by", spec.unit],
       ...seen.map(({ index, weight }) => row(queryToken(spec, index), weight)),
       ...roundingRow(spec),
     ],

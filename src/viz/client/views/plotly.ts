@@ -163,16 +163,16 @@ function figureFor(spec: PlotlySpec, theme: Theme): object {
 function templateFor(theme: Theme): object {
   const { ground, ink, rule, quiet } = palettes[theme];
   const axis = { gridcolor: rule, linecolor: quiet, zerolinecolor: quiet, automargin: true };
+  const sequential = colorStops("sequential", theme);
   return {
+    data: { heatmap: [{ colorscale: sequential }] },
     layout: {
       paper_bgcolor: ground,
       plot_bgcolor: ground,
       colorway: Array.from({ length: 7 }, (_, i) => seriesStyle(i, 7, theme).color),
       colorscale: {
-        sequential: colorStops("sequential", theme),
-        sequentialminus: colorStops("sequential", theme)
-          .map(([at, color]) => [1 - at, color])
-          .reverse(),
+        sequential,
+        sequentialminus: sequential.map(([at, color]) => [1 - at, color]).reverse(),
         diverging: colorStops("diverging", theme),
       },
       font: { color: ink, family: face.sans, size: 12 },

@@ -1,0 +1,40 @@
+/** The step that Adam and AdamW share. */
+import type { Value } from "../../graph/index.js";
+import type { StepSettings, UpdateContext, Updated } from "./optimizer.js";
+
+/** Averaging coefficients and the constant of the denominator. */
+export interface AdaptiveSettings {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+/** Names of the two averages: of gradients, and of their squares. */
+export const adaptiveState: readonly string[] = ["mean", "square"];
+
+/**
+ * The numbers of a step. With `c1 = 1 - beta1^t` and `c2 = sqrt(1 - beta2^t)`, the bias-corrected step
+ * `lr (mean / c1) / (sqrt(square) / c2 + eps)` is `(lr c2 / c1) mean / (sqrt(square) + c2 eps)`: one pass less.
+ */
+export function adaptiveScalars(
+  { beta1, beta2, eps }: AdaptiveSettings,
+  { step, learningRate }: StepSettings,
+): { readonly step: number; readonly eps: number } {
+  const correction = Math.sqrt(1 - beta2 ** step);
+  return { step: (learningRate * correction) / (1 - beta1 ** step), eps: eps * correction };
+}
+
+/** Updates both averages by `gradient` and takes the step from `start`. */
+export function adaptiveStep(
+  context: UpdateContext,
+  { beta1, beta2 }: AdaptiveSettings,
+  { gradient, start }: { readonly gradient: Value; readonly start: Value },
+): Updated {
+  const { ops } = context;
+  const mean = ops.add(ops.mul(context.state("mean"), beta1), ops.mul(gradient, 1 - beta1));
+  const fresh = ops.mul(ops.mul(gradient, gradient), 1 - beta2);
+  const square = ops.add(ops.mul(context.state("square"), beta2), fresh);
+  const denominator = ops.add(ops.sqrt(square), context.scalar("eps"));
+  const step = ops.div(ops.mul(mean, context.scalar("step")), denominator);
+  return { parameter: ops.sub(start, step), state: { mean, square } };
+}
