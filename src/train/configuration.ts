@@ -2,7 +2,7 @@
 import { canonicalJson, InputError } from "../core/index.js";
 import { fingerprint, type Graph } from "../graph/index.js";
 import { isJsonObject } from "../io/index.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition } from "./definition.js";
 import type { ResolvedGroup } from "./groups.js";
 
 /** Plain data that decides the numbers of a run. */
@@ -18,7 +18,7 @@ function shapesOf(tensors: Readonly<Record<string, { readonly shape: readonly nu
  * @param lossGraph - Stands for the loss function: equal functions make equal graphs.
  */
 export function describeDefinition(
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   groups: readonly ResolvedGroup[],
   lossGraph: Graph,
 ): Configuration {

@@ -5,6 +5,9 @@ import type { InputSpec, LossFunction, ParameterGradient } from "./loss.js";
 import type { Optimizer } from "./optimizers/optimizer.js";
 import type { Schedule } from "./schedule.js";
 
+/** What is known of a tensor without its elements. */
+export type TensorShape = Pick<Tensor, "shape" | "axes" | "size">;
+
 /** Parameters that are treated differently. */
 export interface ParameterGroup {
   /** Names, or globs: `*` within one dotted part, `**` across parts. A glob that matches nothing is an error. */
@@ -50,4 +53,10 @@ export interface TrainingDefinition {
   readonly editGradient?: (ops: Ops, at: ParameterGradient) => Value;
   /** Changes each parameter after its update, such as back to unit norm; returns it in the same shape. */
   readonly constrain?: (ops: Ops, at: { readonly name: string; readonly parameter: Value }) => Value;
+}
+
+/** A definition without its initial values: what is left of it once they are in the engine. */
+export interface ShapedDefinition extends Omit<TrainingDefinition, "parameters" | "buffers"> {
+  readonly parameters: Readonly<Record<string, TensorShape>>;
+  readonly buffers?: Readonly<Record<string, TensorShape>>;
 }

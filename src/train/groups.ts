@@ -1,6 +1,6 @@
 /** Which group each parameter belongs to. */
 import { InputError, nearestHint } from "../core/index.js";
-import type { ParameterGroup, TrainingDefinition } from "./definition.js";
+import type { ParameterGroup, ShapedDefinition } from "./definition.js";
 import { matchNames } from "./glob.js";
 
 /** A group with its members; the last one holds the parameters that no group names. */
@@ -27,7 +27,7 @@ function matchGroup({ match }: ParameterGroup, index: number, names: readonly st
  *
  * @throws InputError when a glob matches nothing, a number is out of range, or nothing is left to train.
  */
-export function resolveGroups(definition: TrainingDefinition): readonly ResolvedGroup[] {
+export function resolveGroups(definition: ShapedDefinition): readonly ResolvedGroup[] {
   const { optimizer, groups = [] } = definition;
   const names = Object.keys(definition.parameters);
   const free = new Set(names);

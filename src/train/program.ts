@@ -8,7 +8,7 @@
 import { gradients } from "../autodiff/index.js";
 import { type Graph, GraphBuilder, Ops, type Value } from "../graph/index.js";
 import { clipGradients } from "./clip.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition } from "./definition.js";
 import type { ResolvedGroup } from "./groups.js";
 import { finiteOrFail } from "./guard.js";
 import type { UpdateContext } from "./optimizers/optimizer.js";
@@ -58,12 +58,12 @@ const nextPrefix = "next.";
 class StepWriter {
   readonly builder = new GraphBuilder();
   readonly ops: Ops = new Ops(this.builder);
-  readonly #definition: TrainingDefinition;
+  readonly #definition: ShapedDefinition;
   readonly #reads = new Map<string, Value>();
   readonly #writes = new Map<string, Value>();
   readonly #resident = new Set<string>();
 
-  constructor(definition: TrainingDefinition) {
+  constructor(definition: ShapedDefinition) {
     this.#definition = definition;
   }
 
@@ -122,7 +122,7 @@ interface Trained {
 }
 
 /** Parameters that are updated, in the definition's order. */
-function trainedOf(definition: TrainingDefinition, groups: readonly ResolvedGroup[]): readonly Trained[] {
+function trainedOf(definition: ShapedDefinition, groups: readonly ResolvedGroup[]): readonly Trained[] {
   const groupOf = new Map(groups.flatMap(({ names }, index) => names.map((name) => [name, index] as const)));
   return Object.keys(definition.parameters).flatMap((name) => {
     const group = groupOf.get(name) ?? groups.length - 1;
@@ -134,7 +134,7 @@ function trainedOf(definition: TrainingDefinition, groups: readonly ResolvedGrou
 function lossGradients(
   { builder, ops }: StepWriter,
   traced: TracedLoss,
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   trained: readonly Trained[],
 ): readonly Value[] {
   const parameters = trained.flatMap(({ name }) => traced.parameters.get(name) ?? []);
@@ -151,7 +151,7 @@ function lossGradients(
 /** Updates every trained parameter from its gradient. */
 function writeUpdates(
   writer: StepWriter,
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   groups: readonly ResolvedGroup[],
   steps: readonly (Trained & { readonly parameter: Value; readonly gradient: Value })[],
 ): void {
@@ -185,7 +185,7 @@ function averaged(writer: StepWriter, name: string, decay: number, next: Value):
 /** Clips, reports the norm, guards it, and updates. */
 function finishStep(
   writer: StepWriter,
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   groups: readonly ResolvedGroup[],
   steps: readonly (Trained & { readonly parameter: Value; readonly gradient: Value })[],
 ): void {
@@ -205,7 +205,7 @@ function guarded(ops: Ops, traced: TracedLoss): TracedLoss {
   return { ...traced, loss: finiteOrFail(ops, scalar) };
 }
 
-function wholeStep(definition: TrainingDefinition, groups: readonly ResolvedGroup[]): StepGraph {
+function wholeStep(definition: ShapedDefinition, groups: readonly ResolvedGroup[]): StepGraph {
   const writer = new StepWriter(definition);
   const traced = writer.trace();
   const trained = trainedOf(definition, groups);
@@ -220,7 +220,7 @@ function wholeStep(definition: TrainingDefinition, groups: readonly ResolvedGrou
 }
 
 /** `sum <- keep sum + gradient / count`. */
-function accumulateStep(definition: TrainingDefinition, groups: readonly ResolvedGroup[], count: number): StepGraph {
+function accumulateStep(definition: ShapedDefinition, groups: readonly ResolvedGroup[], count: number): StepGraph {
   const writer = new StepWriter(definition);
   const { ops } = writer;
   const traced = writer.trace();
@@ -235,7 +235,7 @@ function accumulateStep(definition: TrainingDefinition, groups: readonly Resolve
   return writer.finish(traced.labels);
 }
 
-function updateStep(definition: TrainingDefinition, groups: readonly ResolvedGroup[]): StepGraph {
+function updateStep(definition: ShapedDefinition, groups: readonly ResolvedGroup[]): StepGraph {
   const writer = new StepWriter(definition);
   const steps = trainedOf(definition, groups).map((one) => ({
     ...one,
@@ -246,7 +246,7 @@ function updateStep(definition: TrainingDefinition, groups: readonly ResolvedGro
   return writer.finish(new Map());
 }
 
-function evaluateGraph(definition: TrainingDefinition): StepGraph {
+function evaluateGraph(definition: ShapedDefinition): StepGraph {
   const writer = new StepWriter(definition);
   const traced = writer.trace();
   writer.report(traced, false);
@@ -258,7 +258,7 @@ function evaluateGraph(definition: TrainingDefinition): StepGraph {
  *
  * @throws GraphError and InputError when the loss is no scalar, does not reach a parameter, or cannot be differentiated.
  */
-export function buildStepGraphs(definition: TrainingDefinition, groups: readonly ResolvedGroup[]): StepGraphs {
+export function buildStepGraphs(definition: ShapedDefinition, groups: readonly ResolvedGroup[]): StepGraphs {
   const count = definition.accumulate ?? 1;
   const evaluate = evaluateGraph(definition);
   if (count === 1) return { accumulate: undefined, update: wholeStep(definition, groups), evaluate };
@@ -271,7 +271,7 @@ export function buildStepGraphs(definition: TrainingDefinition, groups: readonly
 
 /** Returns the names of the resident tensors of a definition that begin as zeros, with the parameter whose shape each has. */
 export function zeroResidents(
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   groups: readonly ResolvedGroup[],
 ): readonly { readonly name: string; readonly parameter: string; readonly isSaved: boolean }[] {
   const isAccumulating = (definition.accumulate ?? 1) > 1;
@@ -286,9 +286,6 @@ export function zeroResidents(
 }
 
 /** Returns the names of parameters that are averaged. */
-export function averagedParameters(
-  definition: TrainingDefinition,
-  groups: readonly ResolvedGroup[],
-): readonly string[] {
+export function averagedParameters(definition: ShapedDefinition, groups: readonly ResolvedGroup[]): readonly string[] {
   return definition.average === undefined ? [] : trainedOf(definition, groups).map(({ name }) => name);
 }

@@ -2,7 +2,7 @@
 import { isLimpidError, NumericError } from "../core/index.js";
 import type { Engine, Program, RawTensor } from "../runtime/index.js";
 import type { TrainingBatch } from "./batches.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition } from "./definition.js";
 import { inspectionOf } from "./diagnose.js";
 import type { ResolvedGroup } from "./groups.js";
 import type { StepGraph, StepGraphs } from "./program.js";
@@ -11,7 +11,7 @@ import { scalarFeeds } from "./scalars.js";
 
 /** Everything that a runner is made of. */
 export interface RunnerParts {
-  readonly definition: TrainingDefinition;
+  readonly definition: ShapedDefinition;
   readonly groups: readonly ResolvedGroup[];
   readonly graphs: StepGraphs;
   readonly engine: Engine;

@@ -1,6 +1,6 @@
 /** The numbers that change from step to step, computed in float64 and fed as float32. */
 import type { RawTensor } from "../runtime/index.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition } from "./definition.js";
 import type { ResolvedGroup } from "./groups.js";
 import { scalarNames } from "./program.js";
 import { inputNames } from "./trace.js";
@@ -16,7 +16,7 @@ function scalar(value: number): RawTensor {
  * @param micro - Which batch of the step, from 0.
  */
 export function scalarFeeds(
-  definition: TrainingDefinition,
+  definition: ShapedDefinition,
   groups: readonly ResolvedGroup[],
   step: number,
   micro: number,

@@ -1,7 +1,7 @@
 /** Calls a loss function inside a graph and checks what it makes. */
 import { GraphError, InputError, nearestHint } from "../core/index.js";
 import { ancestors, describeType, describeValue, type GraphBuilder, Ops, type Value } from "../graph/index.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition } from "./definition.js";
 import type { LossContext, LossResult } from "./loss.js";
 
 /** A loss inside a graph. */
@@ -45,7 +45,7 @@ function declare<T>(
  * @throws InputError when the loss names something unknown; GraphError when it is no scalar, or a parameter does not
  *   reach it.
  */
-export function traceLoss(g: GraphBuilder, definition: TrainingDefinition): TracedLoss {
+export function traceLoss(g: GraphBuilder, definition: ShapedDefinition): TracedLoss {
   const parameters = declare(definition.parameters, (name, { shape, axes }) => g.input(name, "float32", shape, axes));
   const batch = declare(definition.inputs, (name, { dtype, shape, axes }) => g.input(name, dtype, shape, axes));
   const scalars = declare(definition.scalars ?? {}, (name) => g.input(inputNames.scalar(name), "float32", []));

@@ -7,12 +7,12 @@ import { checkBatch, type TrainingBatch } from "./batches.js";
 import { type CheckpointContents, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { checkBatchCount, checkDefinition, noAverage } from "./checks.js";
 import { type Configuration, checkSame, describeDefinition, plain } from "./configuration.js";
-import type { TrainingDefinition } from "./definition.js";
+import type { ShapedDefinition, TensorShape, TrainingDefinition } from "./definition.js";
 import { type ResolvedGroup, resolveGroups } from "./groups.js";
 import { runTraining, type TrainingResult, type TrainOptions } from "./loop.js";
 import { MetricSeries } from "./metrics.js";
 import { buildStepGraphs, residentNames, type StepGraphs } from "./program.js";
-import { checkReplacement, initialResidents, ResidentTensors, savedResidents } from "./resident.js";
+import { initialResidents, ResidentTensors, restoredResidents, savedResidents } from "./resident.js";
 import { type Scalars, StepRunner } from "./runner.js";
 import { inputNames } from "./trace.js";
 
@@ -65,7 +65,7 @@ export class Trainer {
     printsItself(this.prototype);
   }
 
-  readonly #definition: TrainingDefinition;
+  readonly #definition: ShapedDefinition;
   readonly #groups: readonly ResolvedGroup[];
   readonly #configuration: Configuration;
   readonly #engine: Engine;
@@ -73,19 +73,21 @@ export class Trainer {
   readonly #residents: ResidentTensors;
   readonly #runner: StepRunner;
   readonly #metrics = new MetricSeries();
-  #isReady = false;
+  /** Forgotten once its values are in the engine. */
+  #initial: TrainingDefinition | undefined;
   #step = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: TrainerOptions, groups: readonly ResolvedGroup[], graphs: StepGraphs) {
     const { engine, threads, ...definition } = options;
-    this.#definition = definition;
+    this.#initial = definition;
+    this.#definition = withoutValues(definition);
     this.#groups = groups;
     this.#configuration = describeDefinition(definition, groups, graphs.evaluate.graph);
     this.#ownsEngine = engine === undefined;
     this.#engine = engine ?? ownEngine(threads);
     this.#residents = new ResidentTensors(this.#engine, `train-${randomUUID().slice(0, 8)}.`);
-    const parts = { definition, groups, graphs, engine: this.#engine, residents: this.#residents };
+    const parts = { definition: this.#definition, groups, graphs, engine: this.#engine, residents: this.#residents };
     this.#runner = new StepRunner(parts);
   }
 
@@ -187,16 +189,11 @@ export class Trainer {
   async restore(path: string, options: { readonly about?: unknown } = {}): Promise<void> {
     const contents = await readCheckpoint(path);
     checkSame(`trainer.restore: ${path}`, contents.configuration, this.#about(options.about));
-    const next = new Map(initialResidents(this.#definition, this.#groups));
-    for (const [name, tensor] of Object.entries({ ...contents.parameters, ...contents.state })) {
-      const expected = next.get(name);
-      if (expected === undefined) continue;
-      checkReplacement(`${path}: tensor "${name}"`, tensor, expected);
-      next.set(name, tensor);
-    }
-    await this.#inTurn(async () => {
+    const saved = { ...contents.parameters, ...contents.state };
+    const next = restoredResidents(path, saved, this.#definition, this.#groups);
+    await this.#alone(async () => {
       await this.#residents.put(next);
-      this.#isReady = true;
+      this.#initial = undefined;
       this.#step = contents.step;
       this.#metrics.cutAfter(contents.step);
     });
@@ -222,20 +219,20 @@ export class Trainer {
     return `Trainer of ${count} parameters in ${where}, ${this.#definition.optimizer.name}, step ${this.#step}`;
   }
 
-  /** One call at a time; resident tensors are put before the first. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(async () => {
-      await this.#prepare();
-      return work();
-    });
+  /** One call at a time. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
   }
 
-  async #prepare(): Promise<void> {
-    if (this.#isReady) return;
-    await this.#residents.put(initialResidents(this.#definition, this.#groups));
-    this.#isReady = true;
+  /** One call at a time, the initial values put into the engine before the first. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#alone(async () => {
+      if (this.#initial !== undefined) await this.#residents.put(initialResidents(this.#initial, this.#groups));
+      this.#initial = undefined;
+      return work();
+    });
   }
 
   async #oneStep(batches: readonly TrainingBatch[]): Promise<StepRecord> {
@@ -279,11 +276,13 @@ export class Trainer {
   }
 
   /** Reads resident tensors; axis names are those of `like`. */
-  async #read(like: NamedTensors, residentOf: (name: string) => string): Promise<NamedTensors> {
-    const names = Object.keys(like);
-    const axes = new Map(names.map((name) => [residentOf(name), like[name]]));
-    const read = await this.#residents.get([...axes.keys()], (name) => axes.get(name));
-    const entries = names.map((name) => [name, read[residentOf(name)]] as const);
+  async #read(
+    like: Readonly<Record<string, TensorShape>>,
+    residentOf: (name: string) => string,
+  ): Promise<NamedTensors> {
+    const shapes = Object.entries(like).map(([name, shape]) => [residentOf(name), shape] as const);
+    const read = await this.#residents.get(new Map(shapes));
+    const entries = Object.keys(like).map((name) => [name, read[residentOf(name)]] as const);
     return Object.fromEntries(entries.flatMap(([name, tensor]) => (tensor === undefined ? [] : [[name, tensor]])));
   }
 
@@ -296,9 +295,21 @@ export class Trainer {
       step: this.#step,
       configuration: this.#about(about),
       parameters: await this.#read(this.#definition.parameters, (name) => name),
-      state: await this.#residents.get(savedResidents(this.#definition, this.#groups), () => undefined),
+      state: await this.#residents.get(savedResidents(this.#definition, this.#groups)),
     };
   }
+}
+
+function shapesOf(tensors: NamedTensors): Readonly<Record<string, TensorShape>> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, axes, size }]) => [name, { shape, axes, size }]),
+  );
+}
+
+/** Initial values may be large, and are needed once. */
+function withoutValues({ parameters, buffers, ...rest }: TrainingDefinition): ShapedDefinition {
+  const shaped = { ...rest, parameters: shapesOf(parameters) };
+  return buffers === undefined ? shaped : { ...shaped, buffers: shapesOf(buffers) };
 }
 
 /** Its sessions are few and used again and again: none is ever released early. */

@@ -3,12 +3,13 @@ import { UnsupportedError } from "../../core/index.js";
 import { axisLabel } from "../axes.js";
 import { colorAt, cssColor } from "../color.js";
 import { numberAt } from "../entries.js";
-import { decodeCell } from "../numbers.js";
+import { decodeCell, encodeCell } from "../numbers.js";
 import type { NumberAxis } from "../plane.js";
 import { kindOf, type ViewSpec } from "../registry.js";
 import { seriesStyle } from "../series.js";
 import type { Cell, ColorScale, ViewAxis } from "../spec.js";
 import type { Theme } from "../theme.js";
+import { visibleToken } from "../token-text.js";
 import { type BarsSpec, barOrder } from "../views/bars.js";
 import type { HeatmapSpec } from "../views/heatmap.js";
 import { type HistogramSpec, heightAt } from "../views/histogram.js";
@@ -64,7 +65,7 @@ function categories(axis: ViewAxis): readonly string[] {
 }
 
 function categoryAxis(name: string): JsonObject {
-  return { type: "category", title: { text: plotlyText(name) }, automargin: true };
+  return { type: "category", title: { text: plotlyText(name), standoff: 14 }, automargin: true };
 }
 
 /** A finite number; plotly.js draws `null` as a gap. */
@@ -83,7 +84,9 @@ function themeOf(spec: ViewSpec): Theme {
 
 function fromHeatmap(spec: HeatmapSpec): Parts {
   const text =
-    spec.cellText.length > 0 ? { text: spec.cellText.map((row) => row.map(plotlyText)), texttemplate: "%{text}" } : {};
+    spec.cellText.length > 0
+      ? { text: spec.cellText.map((row) => row.map((text) => plotlyText(visibleToken(text)))), texttemplate: "%{text}" }
+      : {};
   return {
     data: [
       {
@@ -134,6 +137,12 @@ function fromBars(spec: BarsSpec): Parts {
   };
 }
 
+/** A number that an axis can hold: plotly.js draws lines to others on a logarithmic one. */
+function valueOn(axis: NumberAxis, cell: Cell | undefined): number | null {
+  const number = value(cell);
+  return axis.kind === "log" && number !== null && number <= 0 ? null : number;
+}
+
 /** The range is written in powers of ten on logarithmic axes. */
 function numberAxis({ name, kind, min, max }: NumberAxis): JsonObject {
   const range = kind === "log" ? [Math.log10(min), Math.log10(max)] : [min, max];
@@ -158,14 +167,14 @@ function fromLines(spec: LinesSpec): Parts {
 /** A band is two lines without width, the upper one filled down to the lower. */
 function lineTraces(spec: LinesSpec, series: LinesSeries, index: number): readonly JsonObject[] {
   const { color, dash } = seriesStyle(index, spec.series.length, themeOf(spec), spec.colors);
-  const x = series.y.map((_, i) => value(positionAt(spec, series, i)));
+  const x = series.y.map((_, i) => valueOn(spec.x, encodeCell(positionAt(spec, series, i))));
   const name = plotlyText(series.name);
   const shared = { type: "scatter", x, legendgroup: `${index}` };
   const edge = { ...shared, mode: "lines", showlegend: false, hoverinfo: "skip", line: { width: 0, color } };
   const line = {
     ...shared,
     name,
-    y: series.y.map(value),
+    y: series.y.map((cell) => valueOn(spec.y, cell)),
     mode: modes[series.mark],
     showlegend: series.name !== "",
     line: { color, dash: dash.replaceAll(" ", "px,") + (dash === "" ? "solid" : "px") },
@@ -211,8 +220,8 @@ function fromScatter(spec: ScatterSpec): Parts {
     type: "scatter",
     mode: "markers",
     name: plotlyText(name),
-    x: of.map((i) => value(x[i])),
-    y: of.map((i) => value(y[i])),
+    x: of.map((i) => valueOn(spec.x, x[i])),
+    y: of.map((i) => valueOn(spec.y, y[i])),
     ...(spec.labels.length > 0 ? { text: of.map((i) => plotlyText(labelOf(spec, i))) } : {}),
     marker: markerOf(spec, g, of),
   }));
@@ -236,7 +245,12 @@ function markerOf(spec: ScatterSpec, group: number, points: readonly number[]): 
   const { min, max } = spec.color;
   const colors = points.map((i) => value(spec.values[i]));
   const scale = { colorscale: colorScale(spec.color, themeOf(spec)), cmin: min, cmax: max, showscale: true };
-  return { color: colors, ...scale, colorbar: { title: { text: plotlyText(spec.unit) } } };
+  return {
+    color: colors,
+    line: { color: "#888888", width: 0.6 },
+    ...scale,
+    colorbar: { title: { text: plotlyText(spec.unit) } },
+  };
 }
 
 function fromTable(spec: ViewSpec): Parts {

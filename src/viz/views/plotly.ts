@@ -35,9 +35,9 @@ export type PlotlyOptions = Omit<ViewOptions, "exact" | "link">;
 /** Returns the spec of a figure of plotly.js; see `viz.plotly`. */
 export function plotlySpec(figure: PlotlyFigure | string, options: PlotlyOptions): PlotlySpec {
   const json = checkedFigure(figure);
-  const title = options.title ?? titleOf(json.layout);
+  const { title = titleOf(json.layout), note = subtitleOf(json.layout) } = options;
   // Its numbers are packed already where they are many, and plotly.js draws them as they are.
-  return { ...header("plotly", { ...options, title, exact: true }), figure: json, build: buildFor(json) };
+  return { ...header("plotly", { ...options, title, note, exact: true }), figure: json, build: buildFor(json) };
 }
 
 function draw(spec: PlotlySpec, context: DrawContext): Drawing {
@@ -128,11 +128,15 @@ function cellText(value: Json | undefined): string {
   return typeof value === "string" ? plainText(value) : JSON.stringify(value);
 }
 
-/** Returns the layout without its title when the view itself shows it. */
-export function layoutOf({ figure, title }: PlotlySpec): JsonObject {
-  const { title: own, ...rest } = figure.layout;
-  const hasSubtitle = isJsonObject(own) && own["subtitle"] !== undefined;
-  return hasSubtitle || titleOf(figure.layout) !== title ? figure.layout : rest;
+/** Returns the layout without its title when the view itself shows it, note included. */
+export function layoutOf({ figure, title, note }: PlotlySpec): JsonObject {
+  const { title: _shown, ...rest } = figure.layout;
+  return titleOf(figure.layout) === title && subtitleOf(figure.layout) === note ? rest : figure.layout;
+}
+
+function subtitleOf({ title }: JsonObject): string {
+  const subtitle = isJsonObject(title) ? title["subtitle"] : undefined;
+  return isJsonObject(subtitle) && typeof subtitle["text"] === "string" ? plainText(subtitle["text"]) : "";
 }
 
 /** How figures of plotly.js are drawn and said without it. */

@@ -1,6 +1,6 @@
 /** For every rule of the table, functions that use its op, made from a draw. A test fails when a rule has no case. */
 import type { Differentiable } from "../../../src/autodiff/index.js";
-import { dimAdd, type OpName, type Ops, type Value } from "../../../src/graph/index.js";
+import { type Dim, dimAdd, type OpName, type Ops, type Value } from "../../../src/graph/index.js";
 import type { RuleCase } from "./batch.js";
 import { Choices, type Draw } from "./draw.js";
 
@@ -335,16 +335,13 @@ function attention(choices: Choices): Omit<RuleCase, "name"> {
   const scale = choices.of([0.5, 0.7]);
   const lay = (count: number, length: number, size: number): readonly number[] =>
     isFlat ? [batch, length, count * size] : [batch, count, length, size];
+  const pastShapes = <D extends Dim>(rows: D, length: D | undefined): readonly (readonly (D | number)[])[] =>
+    length === undefined ? [] : [width, valueWidth].map((size) => [rows, groups, length, size]);
   const shapes = [
     lay(heads, pos, width),
     lay(groups, keys, width),
     lay(groups, keys, valueWidth),
-    ...(past === undefined
-      ? []
-      : [
-          [batch, groups, past, width],
-          [batch, groups, past, valueWidth],
-        ]),
+    ...pastShapes(batch, past),
     ...(mask === "float" ? [[heads, pos, total]] : []),
   ];
   // The head count and widths are numbers in every model.
@@ -356,12 +353,7 @@ function attention(choices: Choices): Omit<RuleCase, "name"> {
     layDims(heads, p, width),
     layDims(groups, keyDim, width),
     layDims(groups, keyDim, valueWidth),
-    ...(past === undefined
-      ? []
-      : [
-          [b, groups, pastDim, width],
-          [b, groups, pastDim, valueWidth],
-        ]),
+    ...pastShapes(b, past === undefined ? undefined : pastDim),
     ...(mask === "float" ? [[heads, p, totalDim]] : []),
   ];
   const maskOf = (ops: Ops, others: readonly Value[]): Value | undefined =>

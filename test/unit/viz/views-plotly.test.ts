@@ -77,6 +77,8 @@ describe("figures", () => {
     expect(title({ title: { text: "A<br>B" } })).toBe("A B");
     expect(title({ title: "A" }, { title: "Mine" })).toBe("Mine");
     expect(title({})).toBe("");
+    const { note } = plotly(bars([1], { title: "T", note: "in <nats>" }).toPlotly()).spec;
+    expect(note).toBe("in <nats>");
   });
   test("of usual traces need the small build, of others the large one", () => {
     const build = (...types: readonly string[]): string =>
@@ -328,6 +330,7 @@ describe("our views as figures", () => {
     ]);
     expect(data[1]).toMatchObject({ fill: "tonexty" });
     expect(layout).toMatchObject({ yaxis: { type: "log", range: [0, 3] } });
+    expect(lines([1, 0], { y: { log: true } }).toPlotly().data).toMatchObject([{ y: [1, null] }]);
     const labelled = lines([1, 2], { x: { labels: [" a", "b"], kind: "tokens" } }).toPlotly();
     expect(labelled.layout).toMatchObject({ xaxis: { tickvals: [0, 1], ticktext: ["·a", "b"] } });
   });
