@@ -275,7 +275,12 @@ function drawBand(spec: LinesSpec, series: LinesSeries, at: { plane: Plane; colo
   const { x, y } = at.plane;
   const edges = series.y.map((_, i): BandEdge => {
     const low = clampTo(spec.y, numberAt(series.low, i));
-    return [x.at(positionAt(spec, series, i)), y.at(low), y.at(clampTo(spec.y, numberAt(series.high, i)))];
+    const position = positionAt(spec, series, i);
+    return [
+      isWithin(spec.x, position) ? x.at(position) : Number.NaN,
+      y.at(low),
+      y.at(clampTo(spec.y, numberAt(series.high, i))),
+    ];
   });
   const every = Math.ceil(edges.length / 2000);
   const d = bandPath(edges.filter((_, i) => i % every === 0 || i === edges.length - 1));
@@ -287,12 +292,15 @@ function clampTo(axis: NumberAxis, value: number): number {
   return Math.min(axis.max, Math.max(axis.min, value));
 }
 
+function isWithin(axis: NumberAxis, value: number): boolean {
+  return value >= axis.min && value <= axis.max;
+}
+
 /** Points outside the plane are left out when the range is narrower than the data. */
 function pointsOf(spec: LinesSpec, series: LinesSeries, { x, y }: Plane): readonly Point[] {
-  const isIn = (axis: NumberAxis, value: number): boolean => value >= axis.min && value <= axis.max;
   return series.y.map((_, i): Point => {
     const [px, py] = [positionAt(spec, series, i), numberAt(series.y, i)];
-    return isIn(spec.x, px) && isIn(spec.y, py) ? [x.at(px), y.at(py)] : [Number.NaN, Number.NaN];
+    return isWithin(spec.x, px) && isWithin(spec.y, py) ? [x.at(px), y.at(py)] : [Number.NaN, Number.NaN];
   });
 }
 

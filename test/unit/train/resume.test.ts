@@ -3,6 +3,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { loadSafetensors, writeSafetensors } from "../../../src/io/index.js";
 import { Engine } from "../../../src/runtime/index.js";
 import { Tensor } from "../../../src/tensor/index.js";
 import {
@@ -191,6 +192,19 @@ describe("a continued run", () => {
     expect(message).toContain("train: step 6, batch 5");
     expect(message).toContain('"y", an input of the step');
     expect(readdirSync(join(folder, "checkpoints"))).toEqual(["step-00000002", "step-00000004"]);
+  });
+
+  test("a checkpoint that lacks a tensor, or is none, is refused", async () => {
+    const folder = fresh("lacks");
+    const { checkpoint = "" } = await make().train({ steps: 2, batches: batch, folder });
+    const path = join(checkpoint, "state.safetensors");
+    const { "optimizer.mean.in.W": _, ...rest } = await loadSafetensors(path);
+    await writeSafetensors(path, rest);
+    expect(await rejection(make().restore(checkpoint))).toContain('got no tensor "optimizer.mean.in.W"');
+    writeFileSync(join(checkpoint, "checkpoint.json"), '{"format":"other/1"}');
+    expect(await rejection(make().restore(checkpoint))).toContain(
+      'got format "other/1"; expected "limpid-checkpoint/1"',
+    );
   });
 
   test("wrong numbers of steps are named", async () => {
