@@ -6,7 +6,7 @@ const cellSignalKey = Symbol.for("limpid.cellSignal");
 
 function cellSignal(): AbortSignal | undefined {
   const ask: unknown = Reflect.get(globalThis, cellSignalKey);
-  const signal: unknown = typeof ask === "function" ? ask() : undefined;
+  const signal: unknown = typeof ask === "function" ? Reflect.apply(ask, undefined, []) : undefined;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 

@@ -99,7 +99,12 @@ const cellProgressKey = Symbol.for("limpid.cellProgress");
 export function progressOf({ onProgress }: Pick<LongCallOptions, "onProgress">): OnProgress | undefined {
   if (onProgress !== undefined) return onProgress;
   const make: unknown = Reflect.get(globalThis, cellProgressKey);
-  const report: unknown = typeof make === "function" ? make() : process.stderr.isTTY ? stderrProgress() : undefined;
+  const report: unknown =
+    typeof make === "function"
+      ? Reflect.apply(make, undefined, [])
+      : process.stderr.isTTY
+        ? stderrProgress()
+        : undefined;
   return isReporter(report) ? patientProgress(report, unaskedMs) : undefined;
 }
 
