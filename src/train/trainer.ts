@@ -18,7 +18,10 @@ import { inputNames } from "./trace.js";
 
 /** Options of {@link Trainer.create}. */
 export interface TrainerOptions extends TrainingDefinition {
-  /** Where it runs; by default an engine of its own. Closing the trainer leaves it open. */
+  /**
+   * Where it runs; by default an engine of its own. Closing the trainer leaves it open. Its `sessionCacheBytes` should
+   * hold the working memory of a step, or every step is compiled anew.
+   */
   readonly engine?: Engine;
   /** Threads of its own engine; default: physical cores. */
   readonly threads?: number;

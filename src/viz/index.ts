@@ -23,6 +23,7 @@ export {
 export type { NumberAxis, NumberAxisOptions } from "./plane.js";
 export type { Json, JsonObject, PlotlyBuild, PlotlyFigure, PlotlyJson } from "./plotly/figure.js";
 export { plotlyBuildOf } from "./plotly/library.js";
+export type { Positions } from "./positions.js";
 export { type PositionLogits, tokenPredictions } from "./predictions.js";
 export { type PngOptions, toPng } from "./raster.js";
 export type { ViewSpec } from "./registry.js";
@@ -50,7 +51,6 @@ export type {
   LinesOptions,
   LinesSeries,
   LinesSpec,
-  Positions,
 } from "./views/lines.js";
 export type { PanelsSpec } from "./views/panels.js";
 export type { PlotlyOptions, PlotlySpec } from "./views/plotly.js";

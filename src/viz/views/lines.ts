@@ -4,7 +4,7 @@ import { type AxisOptions, checkedAxis, checkLength, nothingToDraw } from "../ch
 import { axisPlace, numberAt, rangeText } from "../entries.js";
 import type { DrawContext, TableData, ViewKind } from "../kind.js";
 import { type Drawing, element, type Mark, type Point, place, round } from "../marks.js";
-import { encodeCell, finiteExtent, formatNumber } from "../numbers.js";
+import { finiteExtent, formatNumber } from "../numbers.js";
 import { type BandEdge, bandPath, isFinitePoint, linePath, lonely, thin } from "../paths.js";
 import {
   drawPlane,
@@ -15,6 +15,7 @@ import {
   numberAxis,
   type Plane,
 } from "../plane.js";
+import { encodeCells, encodePositions, type Positions, placeAt } from "../positions.js";
 import { type SeriesColors, type SeriesStyle, seriesLegend, seriesStyle } from "../series.js";
 import { type Cell, header, type ViewAxis, type ViewHeader, type ViewOptions } from "../spec.js";
 
@@ -28,9 +29,6 @@ const where = "viz.lines";
 
 /** How the points of a series are marked. */
 export type LineMark = "both" | "line" | "points";
-
-/** Positions, or evenly spaced ones: the first and the distance. */
-export type Positions = readonly Cell[] | { readonly start: number; readonly step: number };
 
 /** One line. */
 export interface LinesSeries {
@@ -148,19 +146,6 @@ function encodeSeries(series: NamedLine, isCut: boolean): LinesSeries {
   };
 }
 
-function encodePositions(list: ArrayLike<number>, isCut: boolean): Positions {
-  return evenly(list) ?? encodeCells(list, isCut);
-}
-
-function encodeCells(list: ArrayLike<number>, isCut: boolean): readonly Cell[] {
-  return Array.from(list, (value) => encodeCell(isCut ? cut(value) : value));
-}
-
-/** Six digits show more than any picture does. */
-function cut(value: number): number {
-  return Number(value.toPrecision(6));
-}
-
 type NamedLine = LineData & { readonly name: string };
 
 function seriesOf(data: LinesData): readonly NamedLine[] {
@@ -209,19 +194,9 @@ function xOf(series: LineData, positions: ArrayLike<number> | undefined): ArrayL
   return series.x ?? positions ?? Array.from({ length: series.y.length }, (_, i) => i);
 }
 
-/** Returns evenly spaced positions as their start and step, when they are exactly so. */
-function evenly(list: ArrayLike<number>): Positions | undefined {
-  const [start = 0, next = 0] = [list[0], list[1]];
-  const step = next - start;
-  if (list.length < 3 || !Number.isFinite(step)) return undefined;
-  for (let i = 0; i < list.length; i++) if (list[i] !== start + i * step) return undefined;
-  return { start, step };
-}
-
 /** Returns where point `index` of a series stands on x. */
 export function positionAt(spec: LinesSpec, series: LinesSeries, index: number): number {
-  const positions = series.x ?? spec.positions;
-  return "step" in positions ? positions.start + index * positions.step : numberAt(positions, index);
+  return placeAt(series.x ?? spec.positions, index);
 }
 
 /** Returns where the parts of the plane lie. */
@@ -307,13 +282,10 @@ function pointsOf(spec: LinesSpec, series: LinesSeries, { x, y }: Plane): readon
 /** Returns all finite positions of all series in order, each once. */
 export function allPositions(spec: LinesSpec): readonly number[] {
   const found = new Set<number>();
-  const shared = new Set<Positions>();
-  for (const series of spec.series) {
-    const positions = series.x ?? spec.positions;
-    if (shared.has(positions) && series.y.length <= found.size) continue;
-    shared.add(positions);
-    for (let i = 0; i < series.y.length; i++) found.add(positionAt(spec, series, i));
-  }
+  // Of many series over the same positions the longest has them all.
+  const lengths = new Map<Positions, number>();
+  for (const { x = spec.positions, y } of spec.series) lengths.set(x, Math.max(y.length, lengths.get(x) ?? 0));
+  for (const [positions, length] of lengths) for (let i = 0; i < length; i++) found.add(placeAt(positions, i));
   return [...found].filter(Number.isFinite).sort((a, b) => a - b);
 }
 

@@ -42,6 +42,10 @@ describe("data", () => {
     );
     expect(allPositions(spec)).toEqual([1, 2, 3]);
   });
+  test("also when a later series is longer", () => {
+    const spec = specOf(lines([{ y: [1] }, { x: [7, 8, 9], y: [1, 2, 3] }, { y: [1, 2, 3] }]));
+    expect(allPositions(spec)).toEqual([0, 1, 2, 7, 8, 9]);
+  });
   test("data do not change with the caller's list", () => {
     const list = [1, 2];
     const view = lines(list);
