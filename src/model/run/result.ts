@@ -155,8 +155,9 @@ export class Run {
   /**
    * Gives back the memory of every result that was not read, for later runs to write into.
    *
-   * Tensors that were read stay as they are; reading another one afterwards is an error. Needed by nobody, but a loop
-   * over many runs with large captures is faster with it. Does nothing where callbacks ran: they may hold the same memory.
+   * Tensors that were read stay as they are; reading another one afterwards is an InputError. Optional: without it the
+   * memory is freed by garbage collection, more slowly in a loop over runs with large captures. Does nothing after a run
+   * with callbacks, which may hold the same memory.
    */
   release(): void {
     this.#release?.();
