@@ -1,8 +1,7 @@
 /** Adam. */
 
 import type { AdamWOptions } from "./adamw.js";
-import { adaptiveScalars, adaptiveState, adaptiveStep } from "./adaptive.js";
-import { checkNumbers, fraction, nonNegative } from "./checks.js";
+import { adaptiveBase, adaptiveScalars, adaptiveStep } from "./adaptive.js";
 import type { Optimizer } from "./optimizer.js";
 
 /** Options of {@link adam}. */
@@ -21,27 +20,15 @@ export interface AdamOptions extends Omit<AdamWOptions, "weightDecay"> {
  * @see Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization"
  */
 export function adam(options: AdamOptions = {}): Optimizer {
-  const { learningRate = 1e-3, weightDecay = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = options;
-  const settings = { beta1, beta2, eps };
-  checkNumbers("adam", {
-    learningRate: [learningRate, nonNegative],
-    weightDecay: [weightDecay, nonNegative],
-    beta1: [beta1, fraction],
-    beta2: [beta2, fraction],
-    eps: [eps, nonNegative],
-  });
+  const base = adaptiveBase("adam", { ...options, weightDecay: options.weightDecay ?? 0 });
   return {
-    name: "adam",
-    learningRate,
-    weightDecay,
-    settings,
-    state: adaptiveState,
-    scalars: (at) => ({ ...adaptiveScalars(settings, at), decay: at.weightDecay }),
+    ...base,
+    scalars: (at) => ({ ...adaptiveScalars(base.settings, at), decay: at.weightDecay }),
     update: (context) => {
       const { ops, parameter, decays } = context;
       const penalty = decays ? ops.mul(parameter, context.scalar("decay")) : undefined;
       const gradient = penalty === undefined ? context.gradient : ops.add(context.gradient, penalty);
-      return adaptiveStep(context, settings, { gradient, start: parameter });
+      return adaptiveStep(context, base.settings, { gradient, start: parameter });
     },
   };
 }

@@ -1,6 +1,5 @@
 /** AdamW. */
-import { adaptiveScalars, adaptiveState, adaptiveStep } from "./adaptive.js";
-import { checkNumbers, fraction, nonNegative } from "./checks.js";
+import { adaptiveBase, adaptiveScalars, adaptiveStep } from "./adaptive.js";
 import type { Optimizer } from "./optimizer.js";
 
 /** Options of {@link adamW}. */
@@ -28,26 +27,14 @@ export interface AdamWOptions {
  * @see Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization"
  */
 export function adamW(options: AdamWOptions = {}): Optimizer {
-  const { learningRate = 1e-3, weightDecay = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = options;
-  const settings = { beta1, beta2, eps };
-  checkNumbers("adamW", {
-    learningRate: [learningRate, nonNegative],
-    weightDecay: [weightDecay, nonNegative],
-    beta1: [beta1, fraction],
-    beta2: [beta2, fraction],
-    eps: [eps, nonNegative],
-  });
+  const base = adaptiveBase("adamW", { ...options, weightDecay: options.weightDecay ?? 0.01 });
   return {
-    name: "adamW",
-    learningRate,
-    weightDecay,
-    settings,
-    state: adaptiveState,
-    scalars: (at) => ({ ...adaptiveScalars(settings, at), keep: 1 - at.learningRate * at.weightDecay }),
+    ...base,
+    scalars: (at) => ({ ...adaptiveScalars(base.settings, at), keep: 1 - at.learningRate * at.weightDecay }),
     update: (context) => {
       const { ops, parameter, gradient, decays } = context;
       const start = decays ? ops.mul(parameter, context.scalar("keep")) : parameter;
-      return adaptiveStep(context, settings, { gradient, start });
+      return adaptiveStep(context, base.settings, { gradient, start });
     },
   };
 }

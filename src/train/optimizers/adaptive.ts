@@ -1,6 +1,7 @@
 /** The step that Adam and AdamW share. */
 import type { Value } from "../../graph/index.js";
-import type { StepSettings, UpdateContext, Updated } from "./optimizer.js";
+import { checkNumbers, fraction, nonNegative } from "./checks.js";
+import type { Optimizer, StepSettings, UpdateContext, Updated } from "./optimizer.js";
 
 /** Averaging coefficients and the constant of the denominator. */
 export interface AdaptiveSettings {
@@ -9,8 +10,33 @@ export interface AdaptiveSettings {
   readonly eps: number;
 }
 
+/** Options as Adam and AdamW take them; only the default of the decay is their own. */
+interface AdaptiveOptions extends Partial<AdaptiveSettings> {
+  readonly learningRate?: number;
+  readonly weightDecay: number;
+}
+
+/**
+ * Returns what Adam and AdamW have in common, with PyTorch's defaults.
+ *
+ * @throws InputError when an option is out of range.
+ */
+export function adaptiveBase(
+  name: string,
+  { learningRate = 1e-3, weightDecay, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 }: AdaptiveOptions,
+): Omit<Optimizer, "scalars" | "update"> & { readonly settings: AdaptiveSettings } {
+  checkNumbers(name, {
+    learningRate: [learningRate, nonNegative],
+    weightDecay: [weightDecay, nonNegative],
+    beta1: [beta1, fraction],
+    beta2: [beta2, fraction],
+    eps: [eps, nonNegative],
+  });
+  return { name, learningRate, weightDecay, settings: { beta1, beta2, eps }, state: adaptiveState };
+}
+
 /** Names of the two averages: of gradients, and of their squares. */
-export const adaptiveState: readonly string[] = ["mean", "square"];
+const adaptiveState: readonly string[] = ["mean", "square"];
 
 /**
  * The numbers of a step. With `c1 = 1 - beta1^t` and `c2 = sqrt(1 - beta2^t)`, the bias-corrected step
