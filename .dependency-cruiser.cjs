@@ -14,7 +14,7 @@ const layers = {
   graph: ["core", "tensor"],
   autodiff: base,
   runtime: base,
-  train: [...base, "autodiff", "runtime"],
+  train: [...base, "autodiff", "runtime", "viz"],
   viz: ["core", "tensor"],
   model: model.filter((folder) => folder !== "model"),
   data: model,
@@ -78,6 +78,7 @@ module.exports = {
     home("onnxruntime", "runtime", "onnxruntime-(node|common|web)/"),
     home("tslab", "notebook", "(@tslab|tslab)/"),
     home("protobuf", "graph", "(onnx-buf|@bufbuild)/"),
+    home("ml-matrix", "linalg", "ml-matrix/"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

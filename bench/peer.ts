@@ -24,24 +24,66 @@ export interface Peer {
   close(): void;
 }
 
-/** Starts the peer on a checkpoint folder. */
-export async function startPeer(folder: string): Promise<Peer> {
-  const script = fileURLToPath(new URL("./peer.py", import.meta.url));
-  const child = spawn("/usr/bin/python3", [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
+interface Channel {
+  readonly version: string;
+  ask(request: object): Promise<Record<string, unknown>>;
+  close(): void;
+}
+
+async function open(file: string, args: readonly string[]): Promise<Channel> {
+  const script = fileURLToPath(new URL(file, import.meta.url));
+  const child = spawn("/usr/bin/python3", [script, ...args], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<Record<string, unknown>> =>
     JSON.parse(String((await lines.next()).value)) as Record<string, unknown>;
-  const ask = (request: object): Promise<Record<string, unknown>> => {
-    child.stdin.write(`${JSON.stringify(request)}\n`);
-    return next();
-  };
   const hello = await next();
   return {
     version: `PyTorch ${String(hello["torch"])} (${String(hello["blas"])})`,
-    run: async (request) => (await ask(request))["ms"] as readonly number[],
-    gemm: async (size, threads) => Number((await ask({ kind: "gemm", size, threads }))["gflops"]),
+    ask: (request) => {
+      child.stdin.write(`${JSON.stringify(request)}\n`);
+      return next();
+    },
     close: () => {
       child.stdin.end();
     },
+  };
+}
+
+/** Starts the peer on a checkpoint folder. */
+export async function startPeer(folder: string): Promise<Peer> {
+  const { version, ask, close } = await open("./peer.py", [folder]);
+  return {
+    version,
+    run: async (request) => (await ask(request))["ms"] as readonly number[],
+    gemm: async (size, threads) => Number((await ask({ kind: "gemm", size, threads }))["gflops"]),
+    close,
+  };
+}
+
+/** A running peer that trains. */
+export interface TrainingPeer extends Pick<Peer, "version" | "gemm" | "close"> {
+  /** Makes what later steps are taken of. */
+  make(asked: { readonly what: "lm" | "sae"; readonly sizes: Readonly<Record<string, number>> }): Promise<void>;
+  /** Milliseconds of each step, and the process's peak of memory so far. */
+  step(asked: {
+    readonly threads: number;
+    readonly runs: number;
+  }): Promise<{ readonly ms: readonly number[]; readonly peakMb: number }>;
+}
+
+/** Starts the peer that trains. */
+export async function startTrainingPeer(): Promise<TrainingPeer> {
+  const { version, ask, close } = await open("./training-peer.py", []);
+  return {
+    version,
+    make: async (asked) => {
+      await ask({ kind: "make", ...asked });
+    },
+    step: async (asked) => {
+      const answer = await ask({ kind: "step", ...asked });
+      return { ms: answer["ms"] as readonly number[], peakMb: Number(answer["peak_mb"]) };
+    },
+    gemm: async (size, threads) => Number((await ask({ kind: "gemm", size, threads }))["gflops"]),
+    close,
   };
 }

@@ -160,6 +160,7 @@ function writeUpdates(
   for (const { name, group, parameter, gradient } of steps) {
     const context: UpdateContext = {
       ops,
+      name,
       parameter,
       gradient,
       decays: (groups[group]?.weightDecay ?? 0) > 0,

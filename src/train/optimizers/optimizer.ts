@@ -12,6 +12,8 @@ export interface StepSettings {
 
 /** One parameter inside a step graph. */
 export interface UpdateContext {
+  /** The parameter's name. */
+  readonly name: string;
   readonly ops: Ops;
   readonly parameter: Value;
   /** Gradient after clipping, in the parameter's shape. */
@@ -32,7 +34,7 @@ export interface Updated {
 }
 
 /**
- * An update rule. Make one with `adamW`, `adam`, `sgd` or `lion`, or write your own.
+ * An update rule. Make one with `adamW`, `adam`, `sgd`, `lion` or `muon`, or write your own.
  *
  * Whatever changes from step to step comes as a scalar, computed in float64 and rounded once; so one compiled graph
  * serves all steps.
@@ -42,7 +44,7 @@ export interface Optimizer {
   readonly learningRate: number;
   readonly weightDecay: number;
   /** Every other choice: a run is only continued with equal ones. */
-  readonly settings: Readonly<Record<string, number | boolean>>;
+  readonly settings: Readonly<Record<string, number | boolean | string>>;
   /** Names of the state tensors of each parameter; all begin as zeros. */
   readonly state: readonly string[];
   /** Returns the numbers of one step. */
