@@ -2,9 +2,9 @@
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { type LanguageModelRecipe, type LanguageModelRun, readRecipe, trainLanguageModel } from "../analysis/index.js";
-import { formatCount, isLimpidError } from "../core/index.js";
+import { formatCount, isLimpidError, type OnProgress } from "../core/index.js";
 import { readJson } from "../io/index.js";
-import type { StepRecord } from "../train/index.js";
+import { type MetricSeries, type StepRecord, textCurve } from "../train/index.js";
 import type { CliContext } from "./context.js";
 import { integer } from "./options.js";
 import { keyValues, wholeNumber } from "./print.js";
@@ -44,6 +44,13 @@ Examples:
 /** Milliseconds between two lines about the loss. */
 const lineMs = 10_000;
 
+/** On a terminal the bar tells the loss; elsewhere lines do, and the training itself needs no others. */
+function progressBeside({ io, onProgress }: CliContext): OnProgress {
+  return (event) => {
+    if (io.stderr.isTTY === true || event.label !== "train") onProgress(event);
+  };
+}
+
 /** Writes a line about the loss now and then: at the first step, every ten seconds, at the end. */
 function lossLines(
   { io }: CliContext,
@@ -52,18 +59,23 @@ function lossLines(
 ): (record: StepRecord) => void {
   let last = Number.NEGATIVE_INFINITY;
   let before = { time: performance.now(), step: 0 };
-  const clear = io.stderr.isTTY === true ? "\r\u001B[K" : "";
+  const isTerminal = io.stderr.isTTY === true;
   return ({ step, loss, learningRate }) => {
     const time = performance.now();
-    if (time - last < lineMs && step < recipe.steps) return;
+    if (isTerminal || (time - last < lineMs && step < recipe.steps)) return;
     const rate = (tokensPerStep * (step - before.step) * 1000) / (time - before.time);
     const speed = before.step === 0 ? "" : `, ${formatCount(Math.round(rate))} tokens/s`;
-    io.stderr.write(
-      `${clear}step ${step}: loss ${loss.toFixed(4)}, learning rate ${learningRate.toPrecision(3)}${speed}\n`,
-    );
+    io.stderr.write(`step ${step}: loss ${loss.toFixed(4)}, learning rate ${learningRate.toPrecision(3)}${speed}\n`);
     last = time;
     before = { time, step };
   };
+}
+
+/** Returns `4.446 █▇▅▂▁▁ 0.0012`: the loss from the first step to the last. */
+function lossCurve(metrics: MetricSeries): string {
+  const { values } = metrics.curve("loss");
+  const end = (value: number | undefined): string => (value ?? Number.NaN).toPrecision(4);
+  return `${end(values[0])} ${textCurve(values)} ${end(values.at(-1))}`;
 }
 
 function report(context: CliContext, run: LanguageModelRun, isJson: boolean): void {
@@ -81,6 +93,7 @@ function report(context: CliContext, run: LanguageModelRun, isJson: boolean): vo
     ["data", `${wholeNumber(tokens)} tokens`],
     ["steps", resumedAt > 0 ? `${wholeNumber(steps)}, continued from ${wholeNumber(resumedAt)}` : wholeNumber(steps)],
     ["loss", `${(loss ?? Number.NaN).toFixed(4)} nats`],
+    ...(loss === undefined ? [] : [["curve", lossCurve(run.metrics)] as [string, string]]),
     ...(validationLoss === undefined ? [] : [["validation", `${validationLoss.toFixed(4)} nats`] as [string, string]]),
     ["log", log],
   ];
@@ -102,7 +115,7 @@ async function trainCommand(context: CliContext, path: string, options: TrainArg
     const run = await trainLanguageModel(chosen, {
       folder: dirname(file),
       signal: context.signal,
-      onProgress: context.onProgress,
+      onProgress: progressBeside(context),
       onStep: lossLines(context, chosen, tokensPerStep),
       ...(options.threads === undefined ? {} : { threads: options.threads }),
     });

@@ -38,12 +38,13 @@ export class ProgressClock {
   }
 }
 
-/** Returns an event as text, such as `"tokens 1200/5000 (24%), 310/s, 12 s left"`. */
-export function progressText({ done, total, label }: ProgressEvent, state: ProgressState): string {
+/** Returns an event as text, such as `"train 120/500 (24%), loss 2.31, 31/s, 12 s left"`. */
+export function progressText({ done, total, label, note }: ProgressEvent, state: ProgressState): string {
   const { fraction, rate, secondsLeft } = state;
   const isOver = total !== undefined && done >= total;
   return [
     `${label} ${done}${total === undefined ? "" : `/${total}`}${fraction === undefined ? "" : ` (${Math.floor(100 * fraction)}%)`}`,
+    ...(note === undefined ? [] : [note]),
     ...(rate === undefined ? [] : [`${formatRate(rate)}/s`]),
     ...(secondsLeft === undefined || isOver ? [] : [`${formatSeconds(secondsLeft)} left`]),
   ].join(", ");

@@ -9,6 +9,10 @@ export interface ProgressEvent {
   readonly total?: number;
   /** What is being done, such as `"download model.safetensors"`. */
   readonly label: string;
+  /** What is known so far, in a few words, such as `"loss 2.31"`. */
+  readonly note?: string;
+  /** The result so far, where it can be drawn already; cells draw it while the work goes on. */
+  readonly soFar?: { toView(): unknown };
 }
 
 /** Receives progress; it must not throw. */
@@ -68,7 +72,7 @@ export function progressReporter(options: ProgressReporterOptions): OnProgress {
     lastLabel = label;
     const text = progressText({ ...event, label }, state);
     if (!isTerminal) sink.write(`${text}\n`);
-    else sink.write(`\r${clip(bar(state.fraction ?? 0) + text, sink.columns ?? 80)}\u001B[K${isFinished ? "\n" : ""}`);
+    else sink.write(`\r${clip(bar(state.fraction ?? 0) + text, widthOf(sink))}\u001B[K${isFinished ? "\n" : ""}`);
   };
 }
 
@@ -115,6 +119,11 @@ function isReporter(value: unknown): value is OnProgress {
 /** Returns a {@link progressReporter} on `process.stderr`. */
 export function stderrProgress(label?: string): OnProgress {
   return progressReporter({ sink: process.stderr, ...(label === undefined ? {} : { label }) });
+}
+
+/** Some pseudo-terminals say that they have no columns. */
+function widthOf({ columns = 0 }: ProgressSink): number {
+  return columns > 0 ? columns : 80;
 }
 
 function bar(fraction: number): string {

@@ -1,17 +1,9 @@
 /** `show`: one call that draws any result in whatever runs the code. */
 import { randomUUID } from "node:crypto";
-import {
-  createLogger,
-  interruptible,
-  type LongCallOptions,
-  type OnProgress,
-  printsItself,
-  sha256,
-  stderrProgress,
-} from "../core/index.js";
-import { displaySymbol, headline, plotlyBuildOf, type SaveOptions, View } from "../viz/index.js";
-import { needsPlotly, needsRuntime, notePlotly, noteRuntime, sessionTheme } from "./configure.js";
-import { type DisplayBundle, hostDisplay } from "./display.js";
+import { interruptible, type LongCallOptions, type OnProgress, printsItself, stderrProgress } from "../core/index.js";
+import { displaySymbol, headline, type SaveOptions, type View } from "../viz/index.js";
+import { viewBundle } from "./bundle.js";
+import { hostDisplay } from "./display.js";
 import { type Showable, toView } from "./to-view.js";
 import { startWaiting } from "./waiting.js";
 
@@ -66,9 +58,9 @@ export interface ShowOptions {
  * Shows `value`, or what it resolves to: as a picture in a notebook, as text elsewhere.
  *
  * Takes a view, a tensor, any result with `toView()`, a promise of one, or a function that returns one. While it is
- * awaited, the cell says how long it has taken; a function also gets an `onProgress` to pass on, which draws a bar:
- * `await show((onProgress) => model.over(texts, { onProgress, … }))`. In a notebook the same output also carries the
- * text form.
+ * awaited, the cell says how long it has taken; a function also gets an `onProgress` to pass on, which draws a bar, and
+ * the result so far where it can be drawn: `await show((onProgress) => trainer.train({ onProgress, … }))` is a curve that
+ * grows. In a notebook the same output also carries the text form.
  *
  * @throws InputError when `value` is nothing that can be drawn; MemoryError when its output would exceed 4 MB.
  */
@@ -83,7 +75,7 @@ export async function show(value: ShowInput, options: ShowOptions = {}): Promise
   const waiting = startWaiting(display, randomUUID(), interruptible<LongCallOptions>({}).signal);
   try {
     const view = toView(await (typeof value === "function" ? value(waiting.onProgress) : value));
-    await waiting.finish(bundleOf(view, options));
+    await waiting.finish(viewBundle(view, options));
     return new Shown(view);
   } catch (error) {
     await waiting.fail();
@@ -93,33 +85,4 @@ export async function show(value: ShowInput, options: ShowOptions = {}): Promise
 
 function terminalProgress(): OnProgress {
   return process.stderr.isTTY ? stderrProgress() : () => undefined;
-}
-
-/** The forms of a view as this session wants them. */
-function bundleOf(view: View, options: ShowOptions): DisplayBundle {
-  const theme = sessionTheme();
-  const themed = theme === "auto" ? view : new View({ ...view.spec, theme });
-  const plotly = plotlyFor(view);
-  const html = themed.toHtml({
-    runtime: needsRuntime(),
-    plotly: plotly.isNeeded,
-    force: options.force === true,
-    onWarning: warn,
-  });
-  noteRuntime();
-  plotly.note();
-  return { "text/html": html, "text/plain": view.toText() };
-}
-
-/** Whether a view must carry plotly.js, and how to take note that it has. */
-function plotlyFor(view: View): { readonly isNeeded: boolean; readonly note: () => void } {
-  const build = plotlyBuildOf(view.spec);
-  if (build === undefined) return { isNeeded: false, note: () => undefined };
-  const figure = sha256(JSON.stringify(view.spec));
-  const isNeeded = needsPlotly(build, figure);
-  return { isNeeded, note: () => isNeeded && notePlotly(build, figure) };
-}
-
-function warn(message: string): void {
-  createLogger().warnOnce("large-output", message);
 }

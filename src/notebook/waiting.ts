@@ -8,11 +8,13 @@ import {
   progressText,
 } from "../core/index.js";
 import type { Display, DisplayBundle } from "./display.js";
+import { LivePicture } from "./live-picture.js";
 
 /** Results that come within this time show no waiting line, ms. */
 const patienceMs = 400;
-/** Least time between two states, ms: four a second. */
+/** Least time between two states, ms: four a second, and two when they carry a picture. */
 const intervalMs = 250;
+const pictureIntervalMs = 500;
 /** Time between two states when there is no news, ms. */
 const tickMs = 1000;
 
@@ -35,6 +37,7 @@ export interface Waiting {
 export function startWaiting(display: Display, id: string, signal?: AbortSignal): Waiting {
   const start = performance.now();
   const clock = new ProgressClock();
+  const picture = new LivePicture();
   let news: News | undefined;
   let isShown = false;
   let lastTime = start;
@@ -48,7 +51,8 @@ export function startWaiting(display: Display, id: string, signal?: AbortSignal)
     return sending;
   };
   const seconds = (): number => (performance.now() - start) / 1000;
-  const tick = (): void => void send(waitingBundle(news, seconds()), true).catch(() => undefined);
+  const tick = (): void =>
+    void send(waitingBundle(news, seconds(), picture.read(news?.event)), true).catch(() => undefined);
   let timer: ReturnType<typeof setInterval> | undefined;
   const first = setTimeout(() => {
     tick();
@@ -64,7 +68,8 @@ export function startWaiting(display: Display, id: string, signal?: AbortSignal)
   return {
     onProgress(next) {
       news = { event: next, state: clock.read(next) };
-      if (isShown && performance.now() - lastTime >= intervalMs) tick();
+      const interval = picture.isDrawn ? pictureIntervalMs : intervalMs;
+      if (isShown && performance.now() - lastTime >= interval) tick();
     },
     finish(bundle) {
       stop();
@@ -72,25 +77,25 @@ export function startWaiting(display: Display, id: string, signal?: AbortSignal)
     },
     async fail() {
       stop();
-      if (isShown) await send(failedBundle(news, seconds()), true);
+      if (isShown) await send(failedBundle(news, seconds(), picture.read(news?.event)), true);
     },
   };
 }
 
-/** Returns the waiting line: a bar when the total is known, else the seconds. */
-export function waitingBundle(news: News | undefined, seconds: number): DisplayBundle {
+/** Returns the waiting line: a bar when the total is known, else the seconds; under it the result so far. */
+export function waitingBundle(news: News | undefined, seconds: number, picture = ""): DisplayBundle {
   const text = waitingText(news, seconds);
   const fraction = news?.state.fraction;
   const bar =
     fraction === undefined
       ? "<progress></progress>"
       : `<progress max="1" value="${Number(fraction.toFixed(4))}"></progress>`;
-  return { "text/html": `<div>${bar} <span>${escapeText(text)}</span></div>`, "text/plain": text };
+  return { "text/html": `<div>${bar} <span>${escapeText(text)}</span></div>${picture}`, "text/plain": text };
 }
 
-function failedBundle(news: News | undefined, seconds: number): DisplayBundle {
+function failedBundle(news: News | undefined, seconds: number, picture: string): DisplayBundle {
   const text = `stopped after ${elapsed(seconds)}${news === undefined ? "" : `: ${progressText(news.event, news.state)}`}`;
-  return { "text/html": `<div>${escapeText(text)}</div>`, "text/plain": text };
+  return { "text/html": `<div>${escapeText(text)}</div>${picture}`, "text/plain": text };
 }
 
 /** Returns `read files 12/40 (30%), 4/s, 7 s left; running for 3 s`. */

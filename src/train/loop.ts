@@ -1,10 +1,18 @@
 /** The training loop: batches, log, checkpoints, and how a run is continued. */
 import { join } from "node:path";
-import { AbortedError, InputError, type LongCallOptions } from "../core/index.js";
+import {
+  AbortedError,
+  InputError,
+  interruptible,
+  type LongCallOptions,
+  type ProgressEvent,
+  progressOf,
+} from "../core/index.js";
 import { cleanStaleTemporary } from "../io/index.js";
 import { BatchReader, type BatchSource, type TrainingBatch } from "./batches.js";
 import { checkpointPath, listCheckpoints } from "./checkpoint.js";
-import { MetricLog, type MetricSeries } from "./metrics.js";
+import { MetricLog } from "./metrics.js";
+import { TrainingResult } from "./result.js";
 import type { StepRecord, Trainer } from "./trainer.js";
 
 /** Options of {@link Trainer.train}. */
@@ -27,17 +35,6 @@ export interface TrainOptions extends LongCallOptions {
     readonly every: number;
     readonly measure: (trainer: Trainer) => Promise<Readonly<Record<string, number>>>;
   };
-}
-
-/** What {@link Trainer.train} returns. */
-export interface TrainingResult {
-  /** Updates done in all. */
-  readonly steps: number;
-  /** The step that the run was continued from; 0 for a new one. */
-  readonly resumedAt: number;
-  readonly metrics: MetricSeries;
-  /** The last checkpoint, where a folder was given. */
-  readonly checkpoint: string | undefined;
 }
 
 function checkWhole(name: string, value: number | undefined, least: number): void {
@@ -111,17 +108,20 @@ class RunFolder {
 }
 
 /** Trains as {@link Trainer.train} says. */
-export async function runTraining(trainer: Trainer, options: TrainOptions): Promise<TrainingResult> {
-  checkOptions(options);
+export async function runTraining(trainer: Trainer, given: TrainOptions): Promise<TrainingResult> {
+  checkOptions(given);
+  const options = interruptible(given);
   const folder = options.folder === undefined ? undefined : new RunFolder(trainer, options, options.folder);
   const resumedAt = (await folder?.resume()) ?? 0;
   await takeSteps(trainer, options, folder);
   await folder?.save();
-  return { steps: trainer.steps, resumedAt, metrics: trainer.metrics, checkpoint: folder?.lastCheckpoint };
+  const { steps, metrics } = trainer;
+  return new TrainingResult({ steps, resumedAt, metrics, checkpoint: folder?.lastCheckpoint });
 }
 
 async function takeSteps(trainer: Trainer, options: TrainOptions, folder: RunFolder | undefined): Promise<void> {
-  const { steps, batches, signal, onProgress, onStep, checkpointEvery = Number.POSITIVE_INFINITY } = options;
+  const { steps, batches, signal, onStep, checkpointEvery = Number.POSITIVE_INFINITY } = options;
+  const onProgress = progressOf(options);
   const perStep = trainer.batchesPerStep;
   const reader = new BatchReader(batches, trainer.steps * perStep, steps * perStep);
   while (trainer.steps < steps) {
@@ -131,9 +131,14 @@ async function takeSteps(trainer: Trainer, options: TrainOptions, folder: RunFol
     await measure(trainer, options);
     await folder?.log(record, (performance.now() - begin) / 1000);
     onStep?.(record);
-    onProgress?.({ done: record.step, total: steps, label: "train" });
+    onProgress?.(eventOf(trainer, record, steps));
     if (record.step % checkpointEvery === 0 && record.step < steps) await folder?.save();
   }
+}
+
+/** The metrics can be drawn at any time: a cell shows the curve while it grows. */
+function eventOf({ metrics }: Trainer, { step, loss }: StepRecord, steps: number): ProgressEvent {
+  return { done: step, total: steps, label: "train", note: `loss ${loss.toPrecision(3)}`, soFar: metrics };
 }
 
 async function readStep(reader: BatchReader, count: number): Promise<TrainingBatch | readonly TrainingBatch[]> {

@@ -3,6 +3,8 @@ import { appendFile, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InputError, nearestHint, printsItself } from "../core/index.js";
 import { isJsonObject, parseJson, readLines, writeFileAtomic } from "../io/index.js";
+import type { View } from "../viz/index.js";
+import { type MetricViewOptions, metricsView } from "./metrics-view.js";
 
 /** One row: `step`, `loss`, and whatever else was reported at that step. */
 export type MetricRow = { readonly step: number } & Readonly<Record<string, number>>;
@@ -69,6 +71,19 @@ export class MetricSeries {
   cutAfter(step: number): void {
     const kept = this.#rows.filter((row) => row.step <= step);
     this.#rows.splice(0, this.#rows.length, ...kept);
+  }
+
+  /**
+   * Draws curves over the steps: by default the losses; metrics that are measured now and then with their points.
+   *
+   * A value that is not finite is a gap.
+   *
+   * @throws InputError when there is no step yet, no step reported a metric that is asked for, or a logarithmic axis has
+   *   no value above 0.
+   */
+  toView(options: MetricViewOptions = {}): View {
+    for (const name of options.metrics ?? []) this.curve(name);
+    return metricsView(this.#rows, options);
   }
 
   /** Shows the number of steps and the last row. */

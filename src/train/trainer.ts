@@ -9,10 +9,11 @@ import { checkBatchCount, checkDefinition, noAverage } from "./checks.js";
 import { type Configuration, checkSame, describeDefinition, plain } from "./configuration.js";
 import type { ShapedDefinition, TensorShape, TrainingDefinition } from "./definition.js";
 import { type ResolvedGroup, resolveGroups } from "./groups.js";
-import { runTraining, type TrainingResult, type TrainOptions } from "./loop.js";
+import { runTraining, type TrainOptions } from "./loop.js";
 import { MetricSeries } from "./metrics.js";
 import { buildStepGraphs, residentNames, type StepGraphs } from "./program.js";
 import { initialResidents, ResidentTensors, restoredResidents, savedResidents } from "./resident.js";
+import type { TrainingResult } from "./result.js";
 import { type Scalars, StepRunner } from "./runner.js";
 import { inputNames } from "./trace.js";
 
@@ -164,6 +165,9 @@ export class Trainer {
 
   /**
    * Trains to a number of steps; with a folder, writes checkpoints and a log there and continues what it holds.
+   *
+   * In a notebook cell the curve of the loss grows while it runs: without `onProgress` after two seconds, and in
+   * `show((onProgress) => trainer.train({ …, onProgress }))`.
    *
    * @throws AbortedError when the signal stops it: after a whole step, with a checkpoint. InputError when the folder
    *   holds a run of another configuration (it lists what differs). What {@link Trainer.step} throws.

@@ -63,6 +63,12 @@ describe("progressReporter", () => {
     expect(written.at(-1)).toBe("\r████████████████████████ batches 100/100 (100%), 50/s\u001B[K\n");
   });
 
+  it("takes 80 columns where a pseudo-terminal says that it has none", () => {
+    const { sink, written } = sinkOf(true);
+    progressReporter({ sink: { ...sink, columns: 0 } })({ done: 1, total: 2, label: "batches", note: "loss 2.31" });
+    expect(written).toEqual(["\r████████████░░░░░░░░░░░░ batches 1/2 (50%), loss 2.31\u001B[K"]);
+  });
+
   it("writes lines to a pipe, seldom, with the first and the last of each label", () => {
     const { sink, written } = sinkOf(false);
     let time = 0;

@@ -36,6 +36,7 @@ describe("progressText", () => {
       "tokens 5000/5000 (100%), 0.12/s",
     );
     expect(progressText({ done: 3, label: "files" }, {})).toBe("files 3");
+    expect(progressText({ done: 3, label: "train", note: "loss 2.31" }, { rate: 4 })).toBe("train 3, loss 2.31, 4/s");
   });
 
   test.each([

@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { main } from "../../../src/cli/index.js";
 import { json, limpid, scratchFolder } from "../cli/helpers.js";
 
 const folder = scratchFolder();
@@ -24,7 +25,17 @@ describe("limpid train lm", () => {
     expect(end.out).toContain(join(folder, "run", "model"));
     expect(end.out).toMatch(/parameters +4,\d{3}/);
     expect(end.out).toMatch(/loss +\d\.\d{4} nats/);
+    expect(end.out).toMatch(/curve +\d\.\d{3} [▁-█]{3} \d\.\d{3}/);
     expect(end.err).toMatch(/step 1: loss \d\.\d{4}, learning rate 0\.00100/);
+  });
+
+  test("on a terminal writes no lines about the loss: the bar has it", async () => {
+    let err = "";
+    const stderr = { isTTY: true, columns: 100, write: (text: string) => (err += text) };
+    const out = join(folder, "terminal");
+    const code = await main(["train", "lm", config, "--out", out], { stdout: { write: () => true }, stderr, env: {} });
+    expect(code, err).toBe(0);
+    expect(err).not.toContain("step 1:");
   });
 
   test("goes on with more steps, and says so as JSON", async () => {
