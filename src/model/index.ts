@@ -19,6 +19,7 @@ export type {
 export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
 export { describeModel, type ModelDescription } from "./describe.js";
 export { type EditBuilders, edit } from "./edits/edit.js";
+export type { ProjectionDirection, ProjectOptions } from "./edits/project.js";
 export type { SteeringTarget, SteerOptions } from "./edits/steer.js";
 export { Traced, type TracedOperand } from "./edits/traced.js";
 export type {
@@ -35,17 +36,30 @@ export type {
 } from "./edits/types.js";
 export type { GeneratedTokens, GenerateOptions, Generation, StopReason } from "./generate/generate.js";
 export type { SamplingOptions } from "./generate/sampling.js";
+export type { RunGradientOptions } from "./gradient/options.js";
+export { RunGradients } from "./gradient/result.js";
 export * from "./hooks/index.js";
 export { type LoadOptions, loadModel } from "./load.js";
+export type { Metric, MetricRows, MetricScope, PromptData } from "./metric/metric.js";
+export { promptRows } from "./metric/rows.js";
 export { type HookFunction, Model } from "./model.js";
 export * from "./over/index.js";
 export type { HookPoint } from "./plan/build.js";
 export { type CapturePlan, type EditPlan, Explanation } from "./plan/explain.js";
 export type { Processing } from "./processing.js";
+export { readout } from "./readout.js";
 export type { FieldsInput, InputOptions, ModelInput, TokenRow } from "./run/input-types.js";
 export type { LogitSelection, RunOptions } from "./run/options.js";
-export type { Receipt } from "./run/receipt.js";
+export type { GradientReceipt, Receipt } from "./run/receipt.js";
 export { Run } from "./run/result.js";
+export {
+  type FloatArray,
+  type PastValues,
+  RowRunner,
+  type RowsInput,
+  type RowsQuestion,
+  type RowsResult,
+} from "./run/rows.js";
 export {
   type AnswerTest,
   type AnswerToken,

@@ -79,7 +79,7 @@ function refuseEditedNorm(ctx: BuildContext, block: string, input: string): void
   if (edited === undefined) return;
   throw new UnsupportedError({
     where: edited,
-    got: `an edit here and one at ${input}, which gives each head its own norm`,
+    got: `an edit or gradient here and one at ${input}, which gives each head its own norm`,
     expected: "one of the two in a layer",
     fix: `Edit ${block}.hook_resid_pre or only one of these points.`,
   });
@@ -97,7 +97,7 @@ function splitProjections(ctx: BuildContext, stream: Value, spec: AttentionSpec)
       : undefined;
   const project = (letter: "q" | "k" | "v", heads: number, bias = true): Value => {
     const input = ctx.hook(`${block}.hook_${letter}_input`, shared ?? copies(ctx, stream, heads), perHeadStream);
-    const x = plainNorm(ctx, input, inputNorm);
+    const x = plainNorm(ctx, `${block}.ln1`, input, inputNorm);
     return applyLinearPerHead(ctx, letter === "v" ? valueInput(ctx, x, spec) : x, weights[letter], bias);
   };
   return {

@@ -34,6 +34,11 @@ export interface BuildContext {
   hook(name: string, value: Value, axes: readonly string[]): Value;
   /** Names a value that only a capture can want here: built on demand, on no path. */
   offer(name: string, axes: readonly string[], make: () => Value): void;
+  /**
+   * A value that stands for a hook point in one head's own copy of the stream: a constant for gradients where they stop at
+   * that point. Absent where nothing is differentiated.
+   */
+  ownCopy?(name: string, value: Value): Value;
   /** Whether an edit acts at this hook point. */
   isEdited(name: string): boolean;
   /** Whether this hook point is captured or edited; questions with another answer get a graph of their own. */

@@ -86,7 +86,11 @@ function softCapped(ctx: BuildContext, logits: Value): Value {
 }
 
 /** Final norm and unembedding; positions nobody asked for are dropped before the large product. */
-function unembed(ctx: BuildContext, map: WeightMap, stream: Value): Pick<DecoderValues, "logits" | "allLogits"> {
+export function unembed(
+  ctx: BuildContext,
+  map: WeightMap,
+  stream: Value,
+): Pick<DecoderValues, "allLogits"> & { readonly logits: Value } {
   const kind = map.lnFinal === undefined ? null : ctx.config.finalNormalization;
   const normed = norm(ctx, "ln_final", stream, { kind, weights: map.lnFinal ?? {}, axes: streamAxes });
   const input = ctx.hook("unembed.hook_in", normed, streamAxes);

@@ -63,8 +63,8 @@ export function norm(ctx: BuildContext, prefix: string, x: Value, spec: NormSpec
   return decomposed(ctx, x, spec, (point, value) => ctx.hook(`${prefix}.${point}`, value, spec.axes));
 }
 
-/** Normalises without hook points: each head's own copy of the stream. */
-export function plainNorm(ctx: BuildContext, x: Value, spec: NormSpec): Value {
+/** Normalises without hook points: each head's own copy of the stream that `prefix` normalises. */
+export function plainNorm(ctx: BuildContext, prefix: string, x: Value, spec: NormSpec): Value {
   if (spec.kind === null) return x;
-  return decomposed(ctx, x, spec, (_point, value) => value);
+  return decomposed(ctx, x, spec, (point, value) => ctx.ownCopy?.(`${prefix}.${point}`, value) ?? value);
 }

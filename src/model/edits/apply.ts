@@ -47,6 +47,8 @@ export interface EditSite {
   readonly id: string;
   readonly point: PointShape;
   readonly isPadded: boolean;
+  /** Whether the edit acts on a gradient, where 0 is as good as any number. */
+  readonly isGradient?: boolean;
 }
 
 type Changed = { value: Value; inputs: readonly EditInput[]; call?: EditCall };
@@ -65,7 +67,7 @@ function writesZero(change: Change): boolean {
 }
 
 function refuseZeroScale(site: EditSite): void {
-  if (!site.point.name.endsWith("hook_scale") || !writesZero(site.edit.change)) return;
+  if (site.isGradient === true || !site.point.name.endsWith("hook_scale") || !writesZero(site.edit.change)) return;
   throw new UnsupportedError({
     where: `edit.${site.edit.name} at ${site.point.name}`,
     got: "a norm scale to be set to 0, which divides by zero",

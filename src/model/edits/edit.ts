@@ -1,5 +1,6 @@
 /** The vocabulary of edits: `model.with(edit.zero(at.z(5), { head: 3 }))`. */
 import type { HookSpecs } from "../hooks/index.js";
+import { type ProjectionDirection, type ProjectOptions, project } from "./project.js";
 import { type SteeringTarget, type SteerOptions, steer } from "./steer.js";
 import type { Traced } from "./traced.js";
 import type { Change, Edit, EditCallback, EditValue, Selection, ValueSource } from "./types.js";
@@ -26,6 +27,12 @@ export interface EditBuilders {
   freeze(hook: HookSpecs, cache: ValueSource): Edit;
   /** Adds a direction, such as a dictionary's feature, its strength in a unit of your choice. */
   steer(target: SteeringTarget, options: SteerOptions): Edit;
+  /** Takes the component along directions out (directional ablation), or keeps nothing else. */
+  project(
+    hook: HookSpecs,
+    directions: ProjectionDirection | readonly ProjectionDirection[],
+    options?: ProjectOptions,
+  ): Edit;
   /** Applies a traced function: it becomes part of the graph. */
   map(hook: HookSpecs, fn: (x: Traced) => Traced, select?: Selection): Edit;
   /** Applies any JavaScript function, sync or async; the graph is cut there. */
@@ -42,6 +49,7 @@ export const edit: EditBuilders = {
   patch: (hook, cache, select) => make("patch", hook, { kind: "replace", value: cache }, select),
   freeze: (hook, cache) => make("freeze", hook, { kind: "replace", value: cache }),
   steer,
+  project,
   map: (hook, fn, select) => make("map", hook, { kind: "map", fn }, select),
   callback: (hook, fn, select) => make("callback", hook, { kind: "callback", fn }, select),
 };

@@ -122,6 +122,19 @@ export class Traced {
   softmax(axis: string): Traced {
     return this.#with(this.#ops.softmax(this.value, this.#axis(axis)));
   }
+  /** Logarithm of the softmax over an axis. */
+  logSoftmax(axis: string): Traced {
+    return this.#with(this.#ops.logSoftmax(this.value, this.#axis(axis)));
+  }
+  /**
+   * Part of an axis, which stays: one index (then of size 1), or a range `[from, to)`. Negative indices count from the
+   * end.
+   */
+  at(axis: string, index: number | { readonly from?: number; readonly to?: number }): Traced {
+    const place = this.#axis(axis);
+    if (typeof index !== "number") return this.#with(sliced(this.#ops, this.value, place, index));
+    return this.#with(this.#ops.gather(this.value, this.#ops.ints([index]), place));
+  }
   /** Product of the last axis with a square matrix `[in, out]`. */
   matmul(matrix: Tensor): Traced {
     const size = this.value.shape.at(-1);
@@ -135,6 +148,10 @@ export class Traced {
     }
     return this.#with(this.#ops.matmul(this.value, this.#operand(Tensor.of(matrix.data, matrix.shape))));
   }
+}
+
+function sliced(ops: Ops, value: Value, axis: number, { from = 0, to }: { from?: number; to?: number }): Value {
+  return to === undefined ? ops.slice(value, axis, from) : ops.slice(value, axis, from, to);
 }
 
 function numbers(tensor: Tensor): Iterable<number> {

@@ -26,7 +26,7 @@ function checkCaptured(outputs: ReadonlySet<string>, request: GraphRequest): voi
 function checkEdits({ applied }: FullGraph, request: GraphRequest, needed: ReadonlySet<Value>): void {
   request.edits.forEach((resolved, index) => {
     for (const hook of resolved.hooks) {
-      const sites = applied.filter((one) => one.index === index && one.hook === hook);
+      const sites = applied.filter((one) => one.isGradient !== true && one.index === index && one.hook === hook);
       if (sites.length === 0) throw notOnPath(resolved, hook);
       if (!sites.some(({ value }) => needed.has(value))) throw unreached(resolved, hook, request);
     }
@@ -44,7 +44,11 @@ function notOnPath({ edit }: ResolvedEdit, hook: string): UnsupportedError {
 }
 
 function unreached({ edit }: ResolvedEdit, hook: string, request: GraphRequest): UnreachedEditError {
-  const asked = [...request.captures.slice(-3), ...(request.logits === "none" ? [] : ["logits"])];
+  const asked = [
+    ...request.captures.slice(-3),
+    ...(request.logits === "none" ? [] : ["logits"]),
+    ...(request.metric === undefined ? [] : [`metric ${request.metric.metric.name}`]),
+  ];
   return new UnreachedEditError({
     where: `edit.${edit.name} at ${hook}`,
     got: `an edit that cannot change what was asked for (${asked.join(", ") || "nothing"})`,

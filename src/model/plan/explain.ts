@@ -1,6 +1,7 @@
 /** The plan of a run before any compute: bytes, work, segments, and what each edit reaches. */
 import { formatBytes, formatCount, printsItself } from "../../core/index.js";
 import { evalShape, graphFlops, reaches } from "../../graph/index.js";
+import { gradientPrefix, weightGradientPrefix } from "../gradient/request.js";
 import type { ModelInput } from "../run/input-types.js";
 import type { RunOptions } from "../run/options.js";
 import { type PreparedRun, prepareRun, resultBytes, runSizes } from "../run/prepare.js";
@@ -20,7 +21,7 @@ export interface CapturePlan {
 export interface EditPlan {
   readonly name: string;
   readonly hook: string;
-  /** Captured names, `logits`, `loss` or `residual`. */
+  /** Captured names, `logits`, `loss`, `metric`, `residual`, or `gradient of` a hook point or stored weight. */
   readonly reaches: readonly string[];
 }
 
@@ -36,6 +37,8 @@ export class Explanation {
   readonly layers: readonly number[];
   readonly captures: readonly CapturePlan[];
   readonly edits: readonly EditPlan[];
+  /** Gradients at hook points and of stored weights, as they will come back; none when none are asked for. */
+  readonly gradients: readonly CapturePlan[];
   /** Bytes of everything that comes back. */
   readonly resultBytes: number;
   /** Bytes of weights that the run reads; mapped, not copied. */
@@ -53,6 +56,7 @@ export class Explanation {
     this.layers = fields.layers;
     this.captures = fields.captures;
     this.edits = fields.edits;
+    this.gradients = fields.gradients;
     this.resultBytes = fields.resultBytes;
     this.weightBytes = fields.weightBytes;
     this.flops = fields.flops;
@@ -62,20 +66,28 @@ export class Explanation {
 
   /** A few lines of text. */
   toString(): string {
-    const { batch, pos, layers, captures, edits, nodes, segments } = this;
+    const { batch, pos, layers, captures, gradients, edits, nodes, segments } = this;
     return [
       `Plan: batch ${batch} × ${pos} tokens through ${layers.length} layers, ${formatCount(nodes)} nodes in ${segments} segment${segments === 1 ? "" : "s"}`,
       `  ${(this.flops / 1e9).toPrecision(3)} GFLOP; reads ${formatBytes(this.weightBytes)} of weights; returns ${formatBytes(this.resultBytes)}`,
-      ...captures
-        .slice(0, 6)
-        .map(({ name, shape, bytes }) => `  captures ${name} [${shape.join(", ")}] ${formatBytes(bytes)}`),
-      ...(captures.length > 6 ? [`  … and ${captures.length - 6} more captures`] : []),
+      ...listed("captures", captures),
+      ...listed("gradients", gradients),
       ...edits.map(
         ({ name, hook, reaches: reached }) =>
           `  edit.${name} at ${hook} reaches ${reached.slice(0, 4).join(", ")}${reached.length > 4 ? ", …" : ""}`,
       ),
     ].join("\n");
   }
+}
+
+function listed(word: "captures" | "gradients", plans: readonly CapturePlan[]): readonly string[] {
+  const verb = word === "captures" ? word : "gradient of";
+  return [
+    ...plans
+      .slice(0, 6)
+      .map(({ name, shape, bytes }) => `  ${verb} ${name} [${shape.join(", ")}] ${formatBytes(bytes)}`),
+    ...(plans.length > 6 ? [`  … and ${plans.length - 6} more ${word}`] : []),
+  ];
 }
 
 function capturePlans(run: PreparedRun, sizes: Readonly<Record<string, number>>): readonly CapturePlan[] {
@@ -87,7 +99,25 @@ function capturePlans(run: PreparedRun, sizes: Readonly<Record<string, number>>)
   });
 }
 
+/** The gradients among the outputs of a graph. */
+function gradientPlans(
+  { built, points }: PreparedRun,
+  sizes: Readonly<Record<string, number>>,
+): readonly CapturePlan[] {
+  return built.graph.outputs.flatMap(({ name, value }) => {
+    const prefix = [gradientPrefix, weightGradientPrefix].find((one) => name.startsWith(one));
+    if (prefix === undefined) return [];
+    const own = name.slice(prefix.length);
+    const shape = evalShape(value.shape, sizes);
+    const axes = prefix === gradientPrefix ? (points.get(own)?.axes ?? []) : [];
+    const bytes = (value.dtype === "float64" ? 8 : 4) * shape.reduce((a, b) => a * b, 1);
+    return [{ name: own, axes, shape, bytes }];
+  });
+}
+
 function outputName(name: string): string {
+  const gradient = [gradientPrefix, weightGradientPrefix].find((one) => name.startsWith(one));
+  if (gradient !== undefined) return `gradient of ${name.slice(gradient.length)}`;
   return name.startsWith(capturePrefix) ? name.slice(capturePrefix.length) : name === "stream" ? "residual" : name;
 }
 
@@ -119,6 +149,7 @@ export function explainRun(view: ModelView, input: ModelInput, options: RunOptio
     layers: run.request.layers,
     captures: capturePlans(run, sizes),
     edits: editPlans(run),
+    gradients: gradientPlans(run, sizes),
     resultBytes: resultBytes(run),
     weightBytes: weightBytes(run),
     flops: graphFlops(run.built.graph, sizes),

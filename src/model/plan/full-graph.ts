@@ -7,6 +7,16 @@ import { type DecoderValues, decoder, programSteps } from "../components/decoder
 import type { ModelConfig } from "../config.js";
 import { applyEdit, type EditCall, type EditInput } from "../edits/apply.js";
 import type { PointShape } from "../edits/mask.js";
+import { gradientEdited, gradientHooks } from "../gradient/request.js";
+import {
+  asConstant,
+  asGradientPoint,
+  type TracedGradients,
+  traceGradients,
+  type WeightUse,
+} from "../gradient/trace.js";
+import { needsAllLogits } from "../metric/request.js";
+import { declareMetricSlots, metricOutput, traceMetric } from "../metric/trace.js";
 import { mappedWeight } from "../weights/store.js";
 import type { WeightMap } from "../weights/weight-map.js";
 import type { GraphRequest, ResolvedEdit } from "./request.js";
@@ -27,8 +37,9 @@ export interface HookPoint extends PointShape {
 /** One edit at one hook point, and the value after it. */
 export interface AppliedAt {
   readonly edit: ResolvedEdit;
-  /** Which edit of the request. */
+  /** Which edit of the request; of its gradients where {@link AppliedAt.isGradient}. */
   readonly index: number;
+  readonly isGradient?: boolean;
   readonly hook: string;
   readonly value: Value;
 }
@@ -42,6 +53,8 @@ export interface DecoderFacts {
   readonly applied: readonly AppliedAt[];
   /** Stream before each step and after the last, for cutting long work. */
   readonly stream: readonly Value[];
+  /** Gradients of the stream between layers in the order of computation, for the same; none without gradients. */
+  readonly backward: readonly Value[];
 }
 
 /**
@@ -76,20 +89,68 @@ class Collector {
   readonly editInputs: EditInput[] = [];
   readonly calls: EditCall[] = [];
   readonly applied: AppliedAt[] = [];
+  /** Parts of stored weights that the graph reads, by stored name. */
+  readonly weights = new Map<string, readonly WeightUse[]>();
 }
 
-function editsByHook(
-  edits: readonly ResolvedEdit[],
-): ReadonlyMap<string, readonly { edit: ResolvedEdit; index: number }[]> {
-  const byHook = new Map<string, { edit: ResolvedEdit; index: number }[]>();
+/** An edit with its place among those of a request. */
+interface NumberedEdit {
+  readonly edit: ResolvedEdit;
+  readonly index: number;
+}
+
+/** A hook point on the path, before its edits. */
+interface HookValue {
+  readonly name: string;
+  readonly axes: readonly string[];
+  readonly value: Value;
+  readonly isPadded: boolean;
+}
+
+/** Applies the edits of a hook point, in order; returns the value after them. */
+function withEdits(
+  ops: Ops,
+  collector: Collector,
+  edits: readonly NumberedEdit[],
+  { name, axes, value, isPadded }: HookValue,
+): Value {
+  let current = value;
+  for (const { edit, index } of edits) {
+    const point = { name, axes, shape: value.shape };
+    const applied = applyEdit(ops, { edit: edit.edit, id: `edit.${index}.${name}`, point, isPadded }, current);
+    collector.editInputs.push(...applied.inputs);
+    if (applied.call !== undefined) collector.calls.push(applied.call);
+    collector.applied.push({ edit, index, hook: name, value: applied.value });
+    current = applied.value;
+  }
+  return current;
+}
+
+function editsByHook(edits: readonly ResolvedEdit[]): ReadonlyMap<string, readonly NumberedEdit[]> {
+  const byHook = new Map<string, NumberedEdit[]>();
   edits.forEach((edit, index) => {
     for (const hook of edit.hooks) byHook.set(hook, [...(byHook.get(hook) ?? []), { edit, index }]);
   });
   return byHook;
 }
 
+/** The slots whose logits are wanted: by the caller, or by a metric alone. */
+function logitSlots(ops: Ops, { logits, metric }: GraphRequest): Pick<SharedInputs, "logitSlots"> {
+  if (logits === "slots") return { logitSlots: ops.builder.input("logit_slots", "int64", ["batch", "count"]) };
+  return metric?.logits === "sole" ? { logitSlots: declareMetricSlots({ ops }) } : {};
+}
+
+/** Cached keys or values of one layer, `[batch, past, head, dHead]`; rows of one prompt may share theirs. */
+function pastInput(ops: Ops, config: ModelConfig, request: GraphRequest, name: string): Value {
+  const { nKeyValueHeads, dHead } = config;
+  const rows = request.sharesPast === true ? "prompts" : "batch";
+  const cached = ops.builder.input(name, request.precision, [rows, "past", nKeyValueHeads, dHead]);
+  return rows === "batch" ? cached : ops.gather(cached, ops.builder.input("past_rows", "int64", ["batch"]), 0);
+}
+
 /** Shared inputs of a request, declared on the builder. */
-function declareInputs(g: GraphBuilder, config: ModelConfig, request: GraphRequest): SharedInputs {
+function declareInputs(ops: Ops, config: ModelConfig, request: GraphRequest): SharedInputs {
+  const g = ops.builder;
   const stream = ["batch", "pos", config.dModel] as const;
   const entry = {
     tokens: () => ({ tokens: g.input("tokens", "int64", ["batch", "pos"]) }),
@@ -103,18 +164,17 @@ function declareInputs(g: GraphBuilder, config: ModelConfig, request: GraphReque
         queryIsReal: g.input("query_is_real", "bool", ["batch", "pos"]),
       }
     : {};
-  const cache = ["batch", "past", config.nKeyValueHeads, config.dHead] as const;
   const past = request.layers.map((_, step) => ({
-    key: g.input(`past.${step}.key`, request.precision, cache),
-    value: g.input(`past.${step}.value`, request.precision, cache),
+    key: pastInput(ops, config, request, `past.${step}.key`),
+    value: pastInput(ops, config, request, `past.${step}.value`),
   }));
   return {
     ...entry,
     positions: g.input("positions", "int64", ["batch", "pos"]),
-    needsAllLogits: request.loss,
+    needsAllLogits: request.loss || needsAllLogits(request.metric),
     ...real,
     ...(request.hasPast ? { past } : {}),
-    ...(request.logits === "slots" ? { logitSlots: g.input("logit_slots", "int64", ["batch", "count"]) } : {}),
+    ...logitSlots(ops, request),
   };
 }
 
@@ -124,9 +184,11 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
   const ops = new Ops(g);
   const edits = editsByHook(request.edits);
   const captures = new Set(request.captures);
-  const isEdited = (name: string): boolean => edits.has(name);
+  const differentiated = gradientHooks(request.gradients);
+  const passed = gradientEdited(request.gradients);
+  const isEdited = (name: string): boolean => edits.has(name) || passed.has(name);
   const isWanted = (name: string): boolean => {
-    if (isEdited(name) || request.describes) return true;
+    if (isEdited(name) || differentiated.has(name) || request.describes) return true;
     const isCaptured = captures.has(name);
     collector.answers.set(name, isCaptured);
     return isCaptured;
@@ -136,16 +198,11 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
   };
   const hook = (name: string, value: Value, axes: readonly string[]): Value => {
     record(name, value, axes, true);
-    let current = value;
-    for (const { edit, index } of edits.get(name) ?? []) {
-      const point = { name, axes, shape: value.shape };
-      const site = { edit: edit.edit, id: `edit.${index}.${name}`, point, isPadded: request.isPadded };
-      const applied = applyEdit(ops, site, current);
-      collector.editInputs.push(...applied.inputs);
-      if (applied.call !== undefined) collector.calls.push(applied.call);
-      collector.applied.push({ edit, index, hook: name, value: applied.value });
-      current = applied.value;
-    }
+    const site = { name, axes, value, isPadded: request.isPadded };
+    const edited = withEdits(ops, collector, edits.get(name) ?? [], site);
+    const { gradients } = request;
+    const isPoint = gradients !== undefined && differentiated.has(name);
+    const current = isPoint ? asGradientPoint(ops, edited, name, gradients) : edited;
     collector.values.set(name, current);
     return current;
   };
@@ -154,14 +211,19 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
     config: parts.config,
     processing: request.processing,
     precision: request.precision,
-    inputs: declareInputs(g, parts.config, request),
+    inputs: declareInputs(ops, parts.config, request),
     once: (key, make) => {
       const value = collector.shared.get(key) ?? make();
       collector.shared.set(key, value);
       return value;
     },
-    weight: (name, view) => floatWeight(ops, storedWeight(parts, name), request, view),
+    weight: (name, view) => {
+      const value = floatWeight(ops, storedWeight(parts, name), request, view);
+      rememberUse(collector, name, view === undefined ? { value } : { value, view });
+      return value;
+    },
     hook,
+    ...(request.gradients === undefined ? {} : { ownCopy: asConstant(ops, request.gradients) }),
     offer: (name, axes, make) => {
       if (!isWanted(name)) return;
       const value = make();
@@ -172,6 +234,11 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
     isWanted,
     output: (name, value) => collector.outputs.set(name, value),
   };
+}
+
+function rememberUse({ weights }: Collector, name: string, use: WeightUse): void {
+  const known = weights.get(name) ?? [];
+  if (!known.some(({ value }) => value === use.value)) weights.set(name, [...known, use]);
 }
 
 function storedWeight(parts: ModelParts, name: string): StoredTensor {
@@ -204,8 +271,9 @@ function namedOutputs(
   ctx: BuildContext,
   collector: Collector,
   request: GraphRequest,
-  { stream, logits, allLogits }: DecoderValues,
+  values: DecoderValues,
 ): Record<string, Value> {
+  const { stream, logits, allLogits } = values;
   const outputs: Record<string, Value> = {};
   for (const [name, value] of collector.values) outputs[`${capturePrefix}${name}`] = value;
   const last = stream.at(-1);
@@ -219,12 +287,43 @@ function namedOutputs(
   return outputs;
 }
 
+/** The gradients that a request asks for; none when it asks for none. */
+function tracedGradients(
+  ctx: BuildContext,
+  { parts, collector, request, stream }: Build,
+  metric: Value | undefined,
+): TracedGradients {
+  if (request.gradients === undefined || metric === undefined) return noGradients;
+  const { values: hooked, points, weights } = collector;
+  const shapeOf = (name: string): readonly number[] => storedWeight(parts, name).shape;
+  const sources = { values: hooked, points, weights, stream, shapeOf, isPadded: request.isPadded };
+  return traceGradients(ctx.ops, metric, request.gradients, sources);
+}
+
+const noGradients: TracedGradients = { outputs: {}, editInputs: [], applied: [], backward: [] };
+
+interface Build {
+  readonly parts: ModelParts;
+  readonly collector: Collector;
+  readonly request: GraphRequest;
+  readonly stream: readonly Value[];
+}
+
 /** Builds the decoder that a request is cut from. */
 export function buildFullGraph(parts: ModelParts, request: GraphRequest): FullGraph {
   const collector = new Collector();
   const ctx = makeContext(parts, request, collector);
   const values = decoder(ctx, parts.map, programSteps(request.layers));
-  const graph = ctx.ops.builder.build(namedOutputs(ctx, collector, request, values));
-  const { points, answers, editInputs, calls, applied } = collector;
-  return { graph, points, answers, editInputs, calls, applied, stream: values.stream };
+  const metric = request.metric && traceMetric(ctx, request.metric, values);
+  const forward = {
+    ...namedOutputs(ctx, collector, request, values),
+    ...(metric === undefined ? {} : { [metricOutput]: metric }),
+  };
+  const { stream } = values;
+  const { backward, ...gradients } = tracedGradients(ctx, { parts, collector, request, stream }, metric);
+  const graph = ctx.ops.builder.build({ ...forward, ...gradients.outputs });
+  const { points, answers, calls } = collector;
+  const editInputs = [...collector.editInputs, ...gradients.editInputs];
+  const applied = [...collector.applied, ...gradients.applied];
+  return { graph, points, answers, editInputs, calls, applied, stream, backward };
 }

@@ -1,8 +1,8 @@
 /** Remembers the graphs of recent requests, and the full graphs that others can be cut from. */
-import type { Edit } from "../edits/types.js";
+import { metricKey } from "../metric/request.js";
 import { type BuiltGraph, selectGraph } from "./build.js";
 import { buildFullGraph, type FullGraph, type ModelParts } from "./full-graph.js";
-import type { GraphRequest } from "./request.js";
+import type { GraphRequest, ResolvedEdit } from "./request.js";
 
 /** Graphs kept: lists of nodes that they share with the full graph they were cut from. */
 const capacity = 64;
@@ -10,14 +10,14 @@ const capacity = 64;
 /** Full graphs kept; each is a few hundred kilobytes of plain objects. */
 const fullCapacity = 8;
 
-/** Numbers edits by identity: an edit is immutable, so the same object builds the same nodes. */
-class EditIds {
-  readonly #ids = new WeakMap<Edit, number>();
+/** Numbers objects by identity: an edit or a metric is immutable, so the same object builds the same nodes. */
+class ObjectIds {
+  readonly #ids = new WeakMap<object, number>();
   #next = 0;
 
-  of(edit: Edit): number {
-    const known = this.#ids.get(edit) ?? this.#next++;
-    this.#ids.set(edit, known);
+  of(object: object): number {
+    const known = this.#ids.get(object) ?? this.#next++;
+    this.#ids.set(object, known);
     return known;
   }
 }
@@ -52,11 +52,20 @@ function answersFor({ answers }: FullGraph, captures: ReadonlySet<string>): bool
 export function createGraphCache(parts: ModelParts): { get(request: GraphRequest): BuiltGraph } {
   const graphs = new Map<string, BuiltGraph>();
   const fulls = new FullGraphs(parts);
-  const ids = new EditIds();
+  const ids = new ObjectIds();
   return {
     get: (request) => {
-      const edits = request.edits.map(({ edit, hooks }) => [ids.of(edit), hooks]);
-      const shared = JSON.stringify({ ...request, captures: [], edits });
+      const numbered = (edits: readonly ResolvedEdit[]): unknown =>
+        edits.map(({ edit, hooks }) => [ids.of(edit), hooks]);
+      const edits = numbered(request.edits);
+      const gradients = request.gradients && { ...request.gradients, edits: numbered(request.gradients.edits) };
+      const shared = JSON.stringify({
+        ...request,
+        captures: [],
+        edits,
+        gradients,
+        metric: metricKey(request.metric, (one) => ids.of(one)),
+      });
       const key = `${JSON.stringify(request.captures)}${shared}`;
       const known = graphs.get(key) ?? selectGraph(fulls.get(request, shared), request);
       graphs.delete(key);

@@ -13,6 +13,8 @@ export function emptyRequest(view: Pick<ModelView, "layers" | "precision" | "pro
     edits: [],
     logits: "none",
     loss: false,
+    metric: undefined,
+    gradients: undefined,
     layers: view.layers,
     entry: "tokens",
     isPadded: false,

@@ -12,7 +12,7 @@ function int64(values: ArrayLike<number>, shape: readonly number[]): RawTensor {
 }
 
 /** Next-token ids at every slot; the last slot of each row repeats itself and is dropped later. */
-function labels(tokens: Int32Array, batch: number, pos: number): Int32Array {
+export function labels(tokens: Int32Array, batch: number, pos: number): Int32Array {
   return Int32Array.from({ length: batch * pos }, (_, i) => tokens[i % pos === pos - 1 ? i : i + 1] ?? 0);
 }
 

@@ -4,6 +4,18 @@ import type { RawTensor } from "../../runtime/index.js";
 import { checkPrefix } from "../plan/build.js";
 import type { GraphRequest } from "../plan/request.js";
 
+/** Throws at the first row whose metric is not a number; an infinite one is what a probability of 0 gives. */
+export function checkMetric(value: RawTensor | undefined, name: string): void {
+  const bad = value === undefined ? -1 : Array.from(value.data as Float32Array).findIndex((x) => Number.isNaN(x));
+  if (bad < 0) return;
+  throw new NumericError({
+    where: `model.run: metric "${name}"`,
+    got: `NaN in row ${bad}`,
+    expected: "a number for each row",
+    fix: "Look for a row without a step to count, or for a logarithm or root of a negative number; checks: false returns it.",
+  });
+}
+
 /** Throws at the first step whose stream is not finite. */
 export function checkFinite(values: Readonly<Record<string, RawTensor>>, request: GraphRequest): void {
   const sums = Object.entries(values).filter(([name]) => name.startsWith(checkPrefix));

@@ -3,6 +3,10 @@ import { InputError } from "../../core/index.js";
 import type { GraphDType } from "../../graph/index.js";
 import type { ModelConfig } from "../config.js";
 import { type BatchLayout, selectedSlots } from "../edits/positions.js";
+import { type ResolvedGradients, resolveGradients } from "../gradient/resolve.js";
+import type { Metric } from "../metric/metric.js";
+import { type MetricRequest, metricLogits } from "../metric/request.js";
+import { promptRows } from "../metric/rows.js";
 import type { BuiltGraph } from "../plan/build.js";
 import type { GraphRequest } from "../plan/request.js";
 import {
@@ -30,6 +34,10 @@ export interface PreparedRun {
   readonly built: BuiltGraph;
   readonly points: HookPoints;
   readonly logitSlots?: Int32Array;
+  /** The prompt of each row, where a metric is asked for. */
+  readonly metricRows?: readonly number[];
+  /** How the caller finds gradients, where they are asked for. */
+  readonly gradients?: ResolvedGradients;
   /** Whether the caller asked for logits; a loss computes them too. */
   readonly wantsLogits: boolean;
 }
@@ -49,8 +57,50 @@ function selectLogitSlots(selection: LogitSelection, layout: BatchLayout): Int32
   });
 }
 
-function logitMode(selection: LogitSelection, { stopAtLayer }: RunOptions): GraphRequest["logits"] {
-  if (stopAtLayer !== undefined || selection === "none") return "none";
+/** Which logits a run returns: all of them, unless it is asked for a metric. */
+function returnedLogits({ logits, metric, gradients, stopAtLayer }: RunOptions): LogitSelection {
+  if (stopAtLayer !== undefined) return "none";
+  return logits ?? (metric === undefined && gradients === undefined ? "all" : "none");
+}
+
+/** The metric that a run computes: its own, or the one that is differentiated. */
+function askedMetric({ metric, gradients }: RunOptions): Metric | undefined {
+  if (gradients === undefined || metric === undefined || metric === gradients.of) return metric ?? gradients?.of;
+  throw new InputError({
+    where: "model.run: metric",
+    got: `"${metric.name}" beside gradients of another metric, "${gradients.of.name}"`,
+    expected: "one metric",
+    fix: "Leave metric out, or run twice.",
+  });
+}
+
+function rowsWithoutMetric(): InputError {
+  return new InputError({
+    where: "model.run: metricRows",
+    got: "rows of a metric without a metric",
+    expected: "both or neither",
+    fix: "Pass the metric as well.",
+  });
+}
+
+function metricRequest(options: RunOptions, returned: LogitSelection): MetricRequest | undefined {
+  const metric = askedMetric(options);
+  const { stopAtLayer } = options;
+  if (metric === undefined) {
+    if (options.metricRows !== undefined) throw rowsWithoutMetric();
+    return undefined;
+  }
+  if (stopAtLayer === undefined) return { metric, logits: metricLogits(metric, returned) };
+  throw new InputError({
+    where: `model.run: metric "${metric.name}"`,
+    got: "a run that stops before the logits",
+    expected: "a run to the end",
+    fix: "Leave stopAtLayer out.",
+  });
+}
+
+function logitMode(selection: LogitSelection): GraphRequest["logits"] {
+  if (selection === "none") return "none";
   return selection === "all" ? "all" : "slots";
 }
 
@@ -75,12 +125,13 @@ function checkSteps({ edits }: ModelView): void {
 /** Refuses a run that would return nothing. */
 function checkAsked(options: RunOptions): void {
   const isAsked = options.logits !== "none" || options.loss === true || options.stopAtLayer !== undefined;
+  if (options.metric !== undefined || options.gradients !== undefined) return;
   if (isAsked || (options.capture !== undefined && !isEmptyList(options.capture))) return;
   throw new InputError({
     where: "model.run",
     got: 'logits: "none" and nothing else',
     expected: "something to compute",
-    fix: "Ask for capture, logits, loss or stopAtLayer.",
+    fix: "Ask for capture, logits, loss, a metric or stopAtLayer.",
   });
 }
 
@@ -92,12 +143,12 @@ function lossObstacle(options: RunOptions, batch: Batch, { dVocab, dVocabOut }: 
   return hasStep(batch) ? undefined : "no row with two real tokens side by side";
 }
 
-function checkLoss(options: RunOptions, batch: Batch, config: ModelConfig): void {
-  if (options.loss !== true) return;
+/** What needs next tokens: the loss, or a metric that reads them. */
+function checkLoss(what: string, options: RunOptions, batch: Batch, config: ModelConfig): void {
   const reason = lossObstacle(options, batch, config);
   if (reason === undefined) return;
   throw new InputError({
-    where: "model.run: loss",
+    where: `model.run: ${what}`,
     got: reason,
     expected: "tokens to predict",
     fix: "Leave loss out, or give at least two tokens and run to the end.",
@@ -109,22 +160,26 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
   const { core } = view;
   const batch = prepareInput(core, input, options);
   checkEntry(batch.entry, options);
-  checkLoss(options, batch, core.config);
+  if (options.loss === true) checkLoss("loss", options, batch, core.config);
   checkSteps(view);
   checkAsked(options);
   const layers = runLayers(view, options);
   const points = describeHookPoints({ ...view, layers });
-  const logits = logitMode(options.logits ?? "all", options);
+  const returned = returnedLogits(options);
+  const metric = metricRequest(options, returned);
   const names = passedNames(points, layers, batch.entry, options.stopAtLayer === undefined);
   const layout = batchLayout(batch);
-  const wantsLogits = options.stopAtLayer === undefined && options.logits !== "none";
-  const logitSlots = wantsLogits ? selectLogitSlots(options.logits ?? "all", layout) : undefined;
+  const wantsLogits = returned !== "none";
+  const logitSlots = selectLogitSlots(returned, layout);
+  const gradients = options.gradients && resolveGradients(view, options.gradients, names);
   const request: GraphRequest = {
     ...emptyRequest(view),
     captures: resolveCaptures(options.capture, names),
     edits: resolveEdits(view.edits, names),
-    logits,
+    logits: logitMode(returned),
     loss: options.loss ?? false,
+    metric,
+    gradients: gradients?.request,
     layers,
     entry: batch.entry,
     isPadded: batch.mask !== undefined,
@@ -132,8 +187,13 @@ export function prepareRun(view: ModelView, input: ModelInput, options: RunOptio
     checks: options.checks ?? true,
   };
   const built = core.graphs.get(request);
+  if (metric !== undefined && built.graph.inputs.some(({ name }) => name === "labels"))
+    checkLoss(`metric "${metric.metric.name}"`, options, batch, core.config);
   const slots = logitSlots === undefined ? {} : { logitSlots };
-  return { view, batch, layout, request, built, points, wantsLogits, ...slots };
+  const rows =
+    metric === undefined ? {} : { metricRows: promptRows("model.run", metric.metric, batch.batch, options.metricRows) };
+  const asked = gradients === undefined ? {} : { gradients };
+  return { view, batch, layout, request, built, points, wantsLogits, ...slots, ...rows, ...asked };
 }
 
 /** Numbers for the symbolic sizes of a batch. */

@@ -2,6 +2,19 @@
 import type { Precision } from "../components/context.js";
 import type { Batch } from "./input.js";
 
+/** The record of the gradients of one run. */
+export interface GradientReceipt {
+  /** Full names of hook points. */
+  readonly wrt: readonly string[];
+  /** Names of weights, as they were asked for. */
+  readonly weights: readonly string[];
+  /** Full names of hook points that no gradient passed. */
+  readonly stopAt: readonly string[];
+  /** Edits of gradients, in the order they act. */
+  readonly edits: readonly { readonly name: string; readonly hooks: readonly string[] }[];
+  readonly reduce: "mean" | "sum";
+}
+
 /** The record of one run. */
 export interface Receipt {
   /** The model as it was named when loaded. */
@@ -18,6 +31,10 @@ export interface Receipt {
   readonly captured: readonly string[];
   /** Edits in the order they act, with the hook points at which each fired. */
   readonly edits: readonly { readonly name: string; readonly hooks: readonly string[] }[];
+  /** The metric that was computed; absent without one. */
+  readonly metric?: string;
+  /** What was differentiated, with respect to what, and what was done to gradients; absent without gradients. */
+  readonly gradients?: GradientReceipt;
   /** Layer ids in the order they ran. */
   readonly layers: readonly number[];
   readonly precision: Precision;

@@ -4,6 +4,8 @@ import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { ActivationCache } from "../cache/activation-cache.js";
 import { runOrigin } from "../cache/origin.js";
+import { RunGradients } from "../gradient/result.js";
+import { metricOutput } from "../metric/trace.js";
 import { capturePrefix } from "../plan/build.js";
 import { LazyMap } from "./lazy-map.js";
 import type { PreparedRun } from "./prepare.js";
@@ -80,6 +82,13 @@ function atSlots(
   return { dtype, shape, data };
 }
 
+function gradientsOf({ request, gradients, points }: PreparedRun, shelf: Shelf): RunGradients | undefined {
+  if (gradients === undefined || request.metric === undefined) return undefined;
+  const { metric } = request.metric;
+  const axesOf = (hook: string): readonly string[] => points.get(hook)?.axes ?? [];
+  return new RunGradients({ metric, resolved: gradients, shelf, axesOf, checks: request.checks });
+}
+
 function notAsked(what: string, fix: string): InputError {
   return new InputError({
     where: `run.${what}`,
@@ -106,23 +115,28 @@ export class Run {
   readonly cache: ActivationCache;
   /** Token ids that ran, `[batch, pos]`; empty for embeddings and residual streams. */
   readonly tokens: Tensor<"int32", readonly ["batch", "pos"]>;
+  /** 1 where a slot holds a real token, `[batch, pos]`; absent when nothing is padded. */
+  readonly attentionMask: Tensor<"int32", readonly ["batch", "pos"]> | undefined;
   /** What was bound, what fired, what was masked. */
   readonly receipt: Receipt;
   readonly #shelf: Shelf;
   readonly #logits: LogitReader | undefined;
   readonly #losses: Losses | undefined;
+  readonly #gradients: RunGradients | undefined;
   readonly #release: (() => void) | undefined;
 
   /** @internal */
   constructor({ run, shelf, receipt }: RunParts) {
-    const { tokens, batch, pos } = run.batch;
+    const { tokens, mask, batch, pos } = run.batch;
     this.cache = new ActivationCache(captured(run, shelf), runOrigin(run));
     this.tokens = Tensor.of(tokens ?? new Int32Array(0), [batch, tokens === undefined ? 0 : pos], ["batch", "pos"]);
+    this.attentionMask = mask && Tensor.of(Int32Array.from(mask), [batch, pos], ["batch", "pos"] as const);
     this.receipt = receipt;
     this.#shelf = shelf;
     this.#logits = logitReader(run, shelf);
     const { engine } = run.view.core;
     this.#release = run.built.calls.length === 0 ? () => shelf.release(engine) : undefined;
+    this.#gradients = gradientsOf(run, shelf);
     this.#losses = shelf.shape("loss") === undefined ? undefined : losses(run, shelf.take("loss"));
   }
 
@@ -146,6 +160,26 @@ export class Run {
     return this.#lossParts("lossPerToken").lossPerToken;
   }
 
+  /**
+   * The metric of each row, `[batch]`, in the metric's unit.
+   *
+   * @throws InputError when the run was asked for none.
+   */
+  get metric(): FloatTensor<readonly ["batch"]> {
+    if (this.#shelf.shape(metricOutput) === undefined) throw notAsked("metric", "Pass a metric.");
+    return toTensor(this.#shelf.take(metricOutput), ["batch"]);
+  }
+
+  /**
+   * Gradients of the metric at hook points and of weights.
+   *
+   * @throws InputError when the run was asked for none.
+   */
+  get gradients(): RunGradients {
+    if (this.#gradients === undefined) throw notAsked("gradients", "Pass gradients: { of: metric, wrt: [...] }.");
+    return this.#gradients;
+  }
+
   /** The stream after the last layer that ran, `[batch, pos, dModel]`; only with `stopAtLayer`. */
   get residual(): FloatTensor<readonly ["batch", "pos", "dModel"]> {
     if (this.#shelf.shape("stream") === undefined) throw notAsked("residual", "Pass stopAtLayer.");
@@ -163,6 +197,13 @@ export class Run {
     this.#release?.();
   }
 
+  #metricLines(): readonly string[] {
+    const { metric, gradients } = this.receipt;
+    if (metric === undefined) return [];
+    const count = (gradients?.wrt.length ?? 0) + (gradients?.weights.length ?? 0);
+    return [`  metric ${metric}${gradients === undefined ? "" : `; ${count} gradients`}`];
+  }
+
   #lossParts(what: string): Losses {
     if (this.#losses === undefined) throw notAsked(what, "Pass loss: true.");
     return this.#losses;
@@ -176,6 +217,7 @@ export class Run {
       `Run of "${receipt.model}": batch ${receipt.batch} × ${receipt.pos} tokens, ${receipt.layers.length} layers, ${receipt.precision}`,
       `  logits ${logits}; ${cache.size} captured; BOS: ${receipt.bos}; ${receipt.maskedSlots} padding slots`,
       ...(this.#losses === undefined ? [] : [`  loss ${this.#losses.loss.toFixed(4)} nats per token`]),
+      ...this.#metricLines(),
       ...receipt.edits.map(
         ({ name, hooks }) => `  edit.${name} at ${hooks.slice(0, 3).join(", ")}${hooks.length > 3 ? ", …" : ""}`,
       ),

@@ -31,14 +31,23 @@ function takePart(fused: Tensor, part: Part | undefined): Tensor {
   return split.at({ which: part.index }).flatten(["head", "dHead"], "out");
 }
 
+/** The matrix `[in, out]` of a linear map in what is stored under its weight's name, or in anything of that shape. */
+export function matrixOf(whole: Tensor, linear: Linear): Tensor {
+  return takePart(inOut(whole, linear), linear.part);
+}
+
+/** The bias `[out]` of a linear map in what is stored under its bias's name, or in anything of that shape. */
+export function biasOf(whole: Tensor, linear: Linear): Tensor {
+  return takePart(whole.reshape([whole.size], ["out"]), linear.part);
+}
+
 /** The matrix of a linear map, `[in, out]`. */
 export async function readMatrix(find: FindStored, linear: Linear): Promise<Tensor> {
-  return takePart(inOut(await readWhole(find, linear.weight), linear), linear.part);
+  return matrixOf(await readWhole(find, linear.weight), linear);
 }
 
 /** The bias of a linear map, `[out]`; zeros where none is stored. */
 export async function readBias(find: FindStored, linear: Linear, size: number): Promise<Tensor> {
   if (linear.bias === undefined) return Tensor.of(new Float32Array(size), [size], ["out"]);
-  const whole = await readWhole(find, linear.bias);
-  return takePart(whole.reshape([whole.size], ["out"]), linear.part);
+  return biasOf(await readWhole(find, linear.bias), linear);
 }

@@ -452,7 +452,7 @@ describe("options", () => {
     [
       "a run that returns nothing",
       { options: { logits: "none" } },
-      'INPUT model.run: got logits: "none" and nothing else; expected something to compute. Ask for capture, logits, loss or stopAtLayer.',
+      'INPUT model.run: got logits: "none" and nothing else; expected something to compute. Ask for capture, logits, loss, a metric or stopAtLayer.',
     ],
     [
       "loss of one token",
