@@ -2,8 +2,8 @@
 import jsdoc from "eslint-plugin-jsdoc";
 import tseslint from "typescript-eslint";
 
-/** Weight names keep the notation of the papers. */
-const weightName = "^[Wb]_[A-Za-z]+$";
+/** Weights, and the factors of matrices, keep the notation of the papers: `W_Q`, `U S V`, `OV`. */
+const weightName = "^(?:[Wb]_[A-Za-z]+|[ABQRSTUV]|AB|BA|QK|OV)$";
 
 const naming = [
   {

@@ -24,6 +24,8 @@ export interface BarsSpec extends ViewHeader {
   readonly values: readonly Cell[];
   readonly unit: string;
   readonly order: BarOrder;
+  /** Each bar begins where the one before ended; the last one is their sum and begins at 0. */
+  readonly running?: true;
 }
 
 /** Options of `viz.bars`. */
@@ -33,6 +35,11 @@ export interface BarsOptions extends ViewOptions {
   readonly unit?: string;
   /** Default: `given`. */
   readonly order?: BarOrder;
+  /**
+   * Makes a waterfall: each bar begins where the one before ended, and one more bar with this label, such as `"total"`,
+   * shows their sum. The order is the one given.
+   */
+  readonly running?: string;
 }
 
 /** Returns the spec of bars; see `viz.bars`. */
@@ -40,8 +47,33 @@ export function barsSpec(values: ArrayLike<number>, options: BarsOptions): BarsS
   const where = "viz.bars";
   if (values.length === 0) throw nothingToDraw(where);
   const axis = checkedAxis(`${where}: axis`, { ...options.axis, size: values.length, defaultName: "" });
-  const { unit = "", order = "given" } = options;
-  return { ...header("bars", options), axis, values: Array.from(values, encodeCell), unit, order };
+  const { unit = "", order = "given", running } = options;
+  const spec: BarsSpec = { ...header("bars", options), axis, values: Array.from(values, encodeCell), unit, order };
+  return running === undefined ? spec : withTotal(spec, values, running);
+}
+
+/** A waterfall: one more bar for the sum. */
+function withTotal(spec: BarsSpec, values: ArrayLike<number>, label: string): BarsSpec {
+  const total = Array.from(values).reduce((sum, value) => sum + value, 0);
+  return {
+    ...spec,
+    axis: { ...spec.axis, labels: [...spec.axis.labels, label] },
+    values: [...spec.values, encodeCell(total)],
+    order: "given",
+    running: true,
+  };
+}
+
+/** Where each bar begins: at 0, or in a waterfall where the one before ended. */
+function starts(spec: BarsSpec): readonly number[] {
+  const values = numbers(spec);
+  if (spec.running !== true) return values.map(() => 0);
+  let at = 0;
+  return values.map((value, i) => {
+    const start = i === values.length - 1 ? 0 : at;
+    at += value;
+    return start;
+  });
 }
 
 /** Returns the indices of the bars from top to bottom; NaN last. */
@@ -61,6 +93,8 @@ interface Geometry {
   readonly zero: number;
   readonly pixelsPerUnit: number;
   readonly labelEnd: number;
+  /** The value at which each bar begins. */
+  readonly starts: readonly number[];
 }
 
 /** Returns the rows of the bars, label and number included, from top to bottom. */
@@ -89,16 +123,20 @@ function shortLabel(spec: BarsSpec, index: number): string {
 function measure(spec: BarsSpec): Geometry {
   const mono = spec.axis.kind === "tokens";
   const labelEnd = Math.max(0, ...spec.values.map((_, i) => textWidth(shortLabel(spec, i), 12, mono))) + 4;
-  const { min, max } = finiteExtent(numbers(spec)) ?? { min: 0, max: 0 };
+  const begins = starts(spec);
+  const ends = numbers(spec).map((value, i) => value + (begins[i] ?? 0));
+  const { min, max } = finiteExtent([...begins, ...ends]) ?? { min: 0, max: 0 };
   const span = Math.max(max, 0) - Math.min(min, 0);
   const pixelsPerUnit = span > 0 ? plotWidth / span : 0;
   // Values of negative bars are written to their left, so labels stand clear of them.
   const leftSpace = min < 0 ? 60 : 8;
-  return { labelEnd, pixelsPerUnit, zero: round(labelEnd + leftSpace + Math.max(0, -min) * pixelsPerUnit) };
+  const zero = round(labelEnd + leftSpace + Math.max(0, -min) * pixelsPerUnit);
+  return { labelEnd, pixelsPerUnit, zero, starts: begins };
 }
 
 function drawBar(spec: BarsSpec, bar: { i: number; top: number; theme: Theme }, geometry: Geometry): readonly Mark[] {
-  const { zero, pixelsPerUnit, labelEnd } = geometry;
+  const { pixelsPerUnit, labelEnd } = geometry;
+  const zero = round(geometry.zero + (geometry.starts[bar.i] ?? 0) * pixelsPerUnit);
   const value = numberAt(spec.values, bar.i);
   const length = Number.isFinite(value) ? Math.abs(value) * pixelsPerUnit : 0;
   const isNegative = value < 0;

@@ -15,6 +15,8 @@ const orders: readonly (readonly [BarOrder, string])[] = [
 /** Interactive bars. */
 export const barsClient: SceneView<BarsSpec> = {
   controls(spec) {
+    // Bars of a waterfall stand on each other.
+    if (spec.running === true) return [];
     const choices = [...orders].sort(([a], [b]) => Number(b === spec.order) - Number(a === spec.order));
     return [{ name: "order", label: "order", choices }];
   },
