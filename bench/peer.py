@@ -165,4 +165,5 @@ def main():
             print(json.dumps({"ms": timed(model, request)}), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@
  * Layers before the first replaced one, and positions before the first replaced one, are never computed: the stream that
  * enters the first layer and the keys and values of earlier positions come from a run of the prompt.
  */
-import { InternalError, type LongCallOptions } from "../../core/index.js";
+import { InternalError, type LongCallOptions, NumericError } from "../../core/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { edit } from "../edits/edit.js";
@@ -89,7 +89,7 @@ export class RowRunner {
     this.#points = describeHookPoints(view);
   }
 
-  /** Runs one batch. */
+  /** Runs one batch, in one piece: the caller bounds its work, and each size would make sessions of its own otherwise. */
   async run(input: RowsInput, question: RowsQuestion): Promise<RowsResult> {
     const { core } = this.#view;
     const request = this.#request(input, question);
@@ -103,11 +103,12 @@ export class RowRunner {
     const sizes = { batch, pos: to - from, past: from, "past+pos": to, count: 1, prompts: promptCount(input) };
     const values = await executeSteps(
       core.engine,
-      planSteps(built, sizes),
+      planSteps(built, sizes, Number.POSITIVE_INFINITY),
       { feeds, calls: built.calls },
       { ...longOptions(question), prepack: core.prepack },
     );
     checkFinite(values, request);
+    checkMetric(question, floats(values[metricOutput]));
     return { metric: floats(values[metricOutput]), captured: this.#captured(values, question) };
   }
 
@@ -125,7 +126,8 @@ export class RowRunner {
       entry: "residual",
       hasPast: true,
       sharesPast: true,
-      checks: true,
+      // A metric that is a number is checked itself; elsewhere each layer is.
+      checks: metric === undefined,
     };
   }
 
@@ -246,6 +248,18 @@ function rowLayout({ batch, from, to }: RowsInput): BatchLayout {
 function windowLayout({ batch, from, to }: RowsInput): BatchLayout {
   const slots = Array.from({ length: to - from }, (_, slot) => slot);
   return { batch, pos: to - from, past: 0, realSlots: Array.from({ length: batch }, () => slots) };
+}
+
+/** Refuses metrics that are no numbers: the stream, or the metric's own formula, has left them. */
+function checkMetric({ metric, metricRows = [] }: RowsQuestion, values: FloatArray): void {
+  const row = values.findIndex((value) => !Number.isFinite(value));
+  if (row < 0) return;
+  throw new NumericError({
+    where: `patched run: metric "${metric?.name ?? ""}"`,
+    got: `${values[row] ?? Number.NaN} for prompt ${metricRows[row] ?? 0}`,
+    expected: "finite numbers",
+    fix: "Check the metric's formula on patched logits, and the values that are written.",
+  });
 }
 
 function promptCount({ pastRows }: RowsInput): number {
