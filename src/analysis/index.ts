@@ -1,13 +1,21 @@
 /** Analyses: lens, patching, metrics, probes. */
-export { type Lens, type LogitLensOptions, type LogitLensResult, lens, type TokenChance } from "./lens.js";
-export { type Metric, type Metrics, metric } from "./metric.js";
+export * from "./ablation/index.js";
+export * from "./attribution/index.js";
+export * from "./edges/index.js";
+export * from "./factored/index.js";
+export * from "./gradients/index.js";
+export * from "./heads/index.js";
+export * from "./lens/index.js";
 export {
-  type Patching,
-  type PatchSite,
-  patching,
-  type SiteEffect,
-  type SweepOptions,
-  type SweepResult,
-} from "./patching.js";
-export { type LabelledText, type Probe, type ProbeOptions, type ProbeResult, type ProbeScore, probe } from "./probe.js";
+  type AnswerOptions,
+  type AnswerSource,
+  type CustomMetricOptions,
+  type Metrics,
+  metric,
+} from "./metric/index.js";
+export * from "./patching/index.js";
+export * from "./probe/index.js";
+export * from "./qk/index.js";
+export * from "./similarity/index.js";
 export * from "./train-lm/index.js";
+export * from "./training/index.js";
