@@ -4,11 +4,12 @@ import type { TaskPairs, TaskPrompt, TaskTokenizer } from "../../../src/data/tas
 import { openTokenizer } from "../../../src/model/tokenizer/index.js";
 import { dataFolder, fixture, oracle } from "../../helpers/fixtures.js";
 
-/** Tokenizers by name: of words, of the embedded model, and GPT-NeoX's where the oracles are. */
+/** Tokenizers by name: of words, of the embedded model, one that cuts many words, and GPT-NeoX's where the oracles are. */
 export async function tokenizers(): Promise<ReadonlyMap<string, TaskTokenizer>> {
   const found = new Map<string, TaskTokenizer>([
     ["words", tasks.wordTokenizer()],
     ["tiny", await openTokenizer(fixture("tiny"))],
+    ["small", await openTokenizer(fixture("tokenizers", "bpe-2048"))],
   ]);
   if (dataFolder !== undefined) found.set("GPT-NeoX", await openTokenizer(oracle("tokenizers", "gpt-neox-20b")));
   return found;

@@ -301,7 +301,7 @@ describe("tasks.agreement", () => {
   });
 
   it("leaves out templates for whose nouns a tokenizer has no tokens, and says so", () => {
-    const pairs = tasks.agreement(tokenizer("tiny"), { n: 8 });
+    const pairs = tasks.agreement(tokenizer("small"), { n: 8 });
     expect(pairs.report.skippedItems.filter(({ kind }) => kind === "template").map(({ reason }) => reason)).toEqual([
       "too few usable things",
       "too few usable things",
@@ -442,7 +442,7 @@ describe("tasks.words", () => {
 
 describe("the result of a task", () => {
   it("prints an example, positions, labels and what was skipped", () => {
-    const pairs = tasks.ioi(tokenizer("tiny"), { n: 4, templates: [0], places: ["house"], objects: ["book"] });
+    const pairs = tasks.ioi(tokenizer("small"), { n: 4, templates: [0], places: ["house"], objects: ["book"] });
     const lines = inspect(pairs).split("\n");
     expect(lines[0]).toBe(
       "tasks.ioi: 4 pairs of 18 tokens, seed 0".replace("18", String(pairs.cleanTokens[0]?.length)),
@@ -458,7 +458,7 @@ describe("the result of a task", () => {
 
   it("has a report that prints itself", () => {
     expect(inspect(tasks.brackets(words, { n: 3 }).report)).toBe("tasks.brackets: 3 of 3 pairs, nothing skipped");
-    expect(inspect(tasks.ioi(tokenizer("tiny"), { n: 3 }).report)).toMatch(
+    expect(inspect(tasks.ioi(tokenizer("small"), { n: 3 }).report)).toMatch(
       /^tasks\.ioi: 3 of 3 pairs, some things skipped\n {2}skipped \d+ of 97 names /,
     );
   });
