@@ -118,7 +118,12 @@ describe("examples of the documentation", () => {
 
   test("most pages have an example that runs", () => {
     const idle = pages.filter((page) => !blocksOf(read(page)).some(({ kind }) => kind === "run"));
-    expect(idle.map((page) => basename(page)).sort()).toEqual(["autodiff.md", "compared.md", "decisions.md", "papers.md"]);
+    expect(idle.map((page) => basename(page)).sort()).toEqual([
+      "autodiff.md",
+      "compared.md",
+      "decisions.md",
+      "papers.md",
+    ]);
   });
 });
 
