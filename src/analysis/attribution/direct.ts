@@ -12,7 +12,7 @@
 import { InputError, interruptible, progressOf, throwIfAborted, UnsupportedError } from "../../core/index.js";
 import type { Model, Receipt, Run } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
-import { groupByLength, type PromptGroup, type Prompts, pickInput, readPrompts } from "../lens/prompts.js";
+import { groupByLength, type PromptGroup, type Prompts, pickInput, readPrompts } from "../prompts.js";
 import { attributedParts, entryOf, joinParts, neededHooks, type Parts } from "./parts.js";
 import { AttributionResult } from "./result.js";
 import { type ResolvedTarget, resolveTarget } from "./target.js";

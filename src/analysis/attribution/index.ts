@@ -1,6 +1,6 @@
 /** Attribution: predictions as sums of what parts of the model wrote. */
 import type { Model } from "../../model/index.js";
-import type { Prompts } from "../lens/prompts.js";
+import type { Prompts } from "../prompts.js";
 import { directAttribution } from "./direct.js";
 import type { AttributionResult } from "./result.js";
 import type { DirectAttributionOptions } from "./types.js";

@@ -3,7 +3,7 @@ import { printsItself, ShapeError } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
 import { einsum, type Tensor } from "../../tensor/index.js";
 import { table, type View } from "../../viz/index.js";
-import { piecesOf } from "../lens/prompts.js";
+import { piecesOf } from "../prompts.js";
 import type { FactoredMatrix } from "./factored-matrix.js";
 
 /** A token and how far it lies along a singular vector. */

@@ -2,7 +2,7 @@
 import { InputError, type LongCallOptions, progressOf, throwIfAborted, UnsupportedError } from "../../core/index.js";
 import type { InputOptions, Model, Run } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
-import { groupByLength, type PromptGroup, type Prompts, pickInput, readPrompts } from "../lens/prompts.js";
+import { groupByLength, type PromptGroup, type Prompts, pickInput, readPrompts } from "../prompts.js";
 import { type AttentionBlock, keysFor, MassMeter, ShapeMeter } from "./measure.js";
 import { findPattern, type HeadPattern, type HeadPatternName } from "./patterns.js";
 import { HeadScores } from "./result.js";

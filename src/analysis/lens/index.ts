@@ -1,6 +1,7 @@
 /** Lenses: what each layer would predict. */
+
+export type { Prompts } from "../prompts.js";
 export { type Lens, lens, type TunedLenses } from "./lens.js";
-export type { Prompts } from "./prompts.js";
 export { type LensProvenance, LogitLensResult } from "./result.js";
 export { TunedLens, type TunedLensTraining } from "./tuned-lens.js";
 export type { TrainTunedLensOptions, TunedLensData } from "./tuned-train.js";

@@ -1,6 +1,6 @@
 /** The lenses under one name. */
 import type { Model } from "../../model/index.js";
-import type { Prompts } from "./prompts.js";
+import type { Prompts } from "../prompts.js";
 import { readLens } from "./read.js";
 import type { LogitLensResult } from "./result.js";
 import { lensRows } from "./rows.js";

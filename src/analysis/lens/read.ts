@@ -1,8 +1,15 @@
 /** Runs a model and reads its streams with a lens. */
 import { InputError, interruptible, progressOf, UnsupportedError } from "../../core/index.js";
 import type { Model, Receipt, Run } from "../../model/index.js";
+import {
+  groupByLength,
+  type PromptGroup,
+  type Prompts,
+  type PromptTokens,
+  pickInput,
+  readPrompts,
+} from "../prompts.js";
 import { type LensNumbers, type LensStreams, measureLens } from "./measure.js";
-import { groupByLength, type PromptGroup, type Prompts, type PromptTokens, pickInput, readPrompts } from "./prompts.js";
 import { type LensReading, LogitLensResult } from "./result.js";
 import type { LensRow, LensRows } from "./rows.js";
 import type { LensTarget, ReadLensOptions } from "./types.js";

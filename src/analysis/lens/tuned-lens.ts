@@ -3,7 +3,7 @@ import { InputError, printsItself } from "../../core/index.js";
 import type { Model, Processing } from "../../model/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import { lines, type View } from "../../viz/index.js";
-import type { Prompts } from "./prompts.js";
+import type { Prompts } from "../prompts.js";
 import { readLens } from "./read.js";
 import type { LogitLensResult } from "./result.js";
 import { lensRows } from "./rows.js";

@@ -1,7 +1,7 @@
 /** Activations of a few thousand tokens at many layers. */
 import { InputError, type LongCallOptions, progressOf, throwIfAborted, UnsupportedError } from "../../core/index.js";
 import type { InputOptions, Model, Run } from "../../model/index.js";
-import { groupByLength, type Prompts, pickInput, readPrompts } from "../lens/prompts.js";
+import { groupByLength, type Prompts, pickInput, readPrompts } from "../prompts.js";
 import type { Features } from "./features.js";
 
 /** Which tokens are compared. */

@@ -3,7 +3,7 @@ import { InputError, printsItself, progressOf, throwIfAborted } from "../../core
 import type { Model } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { heatmap, type View } from "../../viz/index.js";
-import type { Prompts } from "../lens/prompts.js";
+import type { Prompts } from "../prompts.js";
 import { type Collected, collect, type TokenOptions } from "./collect.js";
 import { compareFeatures, findMeasure, type SimilarityMeasure } from "./measures.js";
 

@@ -6,7 +6,7 @@
 import { printsItself, UnsupportedError } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
 import { lines, panels, type View } from "../../viz/index.js";
-import type { Prompts } from "../lens/prompts.js";
+import type { Prompts } from "../prompts.js";
 import { type Collected, collect, type TokenOptions } from "./collect.js";
 import type { Features } from "./features.js";
 

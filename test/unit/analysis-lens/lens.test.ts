@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lens } from "../../../src/analysis/index.js";
 import { chunkSizes } from "../../../src/analysis/lens/measure.js";
-import { groupByLength } from "../../../src/analysis/lens/prompts.js";
+import { groupByLength } from "../../../src/analysis/prompts.js";
 import { at, edit, loadModel, type Model } from "../../../src/model/index.js";
 import type { Tensor } from "../../../src/tensor/index.js";
 import { fixture } from "../../helpers/fixtures.js";

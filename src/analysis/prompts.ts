@@ -1,6 +1,6 @@
 /** Prompts as rows of token ids, so that unequal ones can run in groups of equal length, without padding. */
-import { InputError } from "../../core/index.js";
-import type { InputOptions, Model, ModelInput, TokenRow } from "../../model/index.js";
+import { InputError } from "../core/index.js";
+import type { InputOptions, Model, ModelInput, TokenRow } from "../model/index.js";
 
 /** One prompt or several: texts or rows of token ids, of any lengths. */
 export type Prompts = string | readonly string[] | TokenRow | readonly TokenRow[];
