@@ -11,6 +11,7 @@ import type { CheckpointOptions } from "./types.js";
 /** Models inside the package, by name. */
 export const embeddedModels: readonly string[] = [
   "tiny",
+  "tiny-2l",
   "attn-only-2l",
   "constructed/induction",
   "constructed/selector-copy",
