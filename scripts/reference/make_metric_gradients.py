@@ -107,7 +107,8 @@ def digest(gradient):
 
 def is_distinct(name, config):
     """Whether the gradient of a point's own value differs from what a shared value has."""
-    return name.endswith("hook_mlp_in") or (config.parallel and (".ln1." in name or ".ln2." in name))
+    unnormed = config.norm is None and name.endswith("mlp.hook_in")
+    return unnormed or name.endswith("hook_mlp_in") or (config.parallel and (".ln1." in name or ".ln2." in name))
 
 
 def golden(model, tokens, vocabulary_out):

@@ -43,6 +43,7 @@ class Mlp(nn.Module):
             self.b_linear = nn.Parameter(torch.zeros(M))
 
     def forward(self, x, hooks):
+        x = hooks(f"{self.name}.hook_in", x)
         if self.gated:
             pre = hooks(f"{self.name}.hook_pre", x @ self.W_gate + self.b_gate)
             linear = hooks(f"{self.name}.hook_pre_linear", x @ self.W_in + self.b_linear)

@@ -28,6 +28,7 @@ export type {
 export { isPickleDict, isPickleList, isPickleObject } from "./pickle-values.js";
 export {
   readAsFloat32,
+  readFloat32Row,
   readStored,
   readStoredRows,
   rowsOf,

@@ -1,5 +1,6 @@
 /** Reads stored tensors into memory: whole, by rows, as float32, or as a stream in bounded memory. */
-import { InputError, type LongCallOptions, throwIfAborted } from "../core/index.js";
+import { closeSync, openSync, readSync } from "node:fs";
+import { InputError, type LongCallOptions, throwIfAborted, UnsupportedError } from "../core/index.js";
 import type { Tensor } from "../tensor/index.js";
 import { decode, makeTensor, tensorOfBytes, toFloat32 } from "./decode.js";
 import { type ReadableFile, withFile } from "./files.js";
@@ -8,6 +9,7 @@ import {
   bitsOf,
   describeStored,
   isContiguous,
+  isMappable,
   readableDType,
   rowMajorStrides,
   type StoredTensor,
@@ -29,6 +31,33 @@ export async function readStored(stored: StoredTensor): Promise<Tensor> {
 /** Reads rows `start` to `end - 1` of the first axis; the rest of the file is not touched. */
 export async function readStoredRows(stored: StoredTensor, start: number, end: number): Promise<Tensor> {
   return readStored(rowsOf(stored, start, end));
+}
+
+/**
+ * Reads one row of a float32 matrix at once, without a promise: for accessors that show a single row.
+ *
+ * @throws UnsupportedError when the tensor does not lie in its file as float32.
+ */
+export function readFloat32Row(stored: StoredTensor, row: number): Float32Array {
+  if (stored.dtype !== "float32" || !isMappable(stored)) throw notFloat32(stored);
+  const { path, offset, length } = rowsOf(stored, row, row + 1);
+  const bytes = new Uint8Array(length);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, bytes, 0, length, offset);
+  } finally {
+    closeSync(file);
+  }
+  return new Float32Array(bytes.buffer);
+}
+
+function notFloat32(stored: StoredTensor): UnsupportedError {
+  return new UnsupportedError({
+    where: describeStored(stored),
+    got: stored.dtype,
+    expected: "float32, row after row",
+    fix: "Read the tensor with readAsFloat32.",
+  });
 }
 
 /** Reads a stored tensor as float32: 16-bit floats exactly, other numbers rounded, booleans as 0 and 1. */

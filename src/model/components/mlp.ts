@@ -35,7 +35,7 @@ function activations(ctx: BuildContext, x: Value, { block, weights }: MlpSpec): 
 /** What the MLP writes, before any post-norm: `[batch, pos, dModel]`. */
 export function mlp(ctx: BuildContext, resid: Value, spec: MlpSpec): Value {
   const input = ctx.hook(`${spec.block}.hook_mlp_in`, resid, stream);
-  const x = norm(ctx, `${spec.block}.ln2`, input, spec.inputNorm);
+  const x = ctx.hook(`${spec.block}.mlp.hook_in`, norm(ctx, `${spec.block}.ln2`, input, spec.inputNorm), stream);
   const post = ctx.hook(`${spec.block}.mlp.hook_post`, activations(ctx, x, spec), neurons);
   return applyLinear(ctx, post, spec.weights.out);
 }

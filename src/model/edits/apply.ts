@@ -1,10 +1,12 @@
 /** Edits as nodes: the subgraph that one edit inserts at one hook point. */
 import { NumericError, ShapeError, UnsupportedError } from "../../core/index.js";
 import type { Dim, Ops, Value } from "../../graph/index.js";
-import type { Tensor } from "../../tensor/index.js";
+import { Tensor } from "../../tensor/index.js";
+import type { Precision } from "../components/context.js";
+import { mappedWeight } from "../weights/store.js";
 import { checkSelection, isPartial, maskShape, type PointShape } from "./mask.js";
 import { Traced } from "./traced.js";
-import type { Change, Edit, EditCallback, Selection } from "./types.js";
+import type { Change, Edit, EditCallback, EditModule, ModuleSite, ModuleWeight, Selection } from "./types.js";
 import { type ValueLayout, valueAt, valueLayout } from "./values.js";
 
 /** A graph input that an edit needs, to be filled for each run. */
@@ -23,7 +25,8 @@ export type EditInput =
       readonly tensor: Tensor;
       readonly select: Selection;
       readonly point: PointShape;
-    };
+    }
+  | { readonly kind: "weight"; readonly name: string; readonly tensor: Tensor };
 
 /** A place where the graph is cut for a JavaScript function. */
 export interface EditCall {
@@ -49,7 +52,12 @@ export interface EditSite {
   readonly isPadded: boolean;
   /** Whether the edit acts on a gradient, where 0 is as good as any number. */
   readonly isGradient?: boolean;
+  /** What modules need of the graph around them; absent where there can be none. */
+  readonly around?: ModuleSurroundings;
 }
+
+/** What a module needs of the graph around it. */
+export type ModuleSurroundings = Pick<ModuleSite, "point" | "precision" | "read">;
 
 type Changed = { value: Value; inputs: readonly EditInput[]; call?: EditCall };
 
@@ -88,10 +96,46 @@ function checkFactor(factor: number, site: EditSite): void {
 
 function mapped(ops: Ops, site: EditSite, x: Value, fn: (x: Traced) => Traced): Value {
   const { value } = fn(new Traced(ops, x, site.point.axes));
-  const isSame = value.shape.length === x.shape.length && value.shape.every((size, i) => size === x.shape[i]);
-  if (isSame) return value;
+  checkShape(`edit.map at ${site.point.name}`, value, x);
+  return value;
+}
+
+/** Declares tensors of a module: mapped from their file, or an input that is fed. */
+function moduleWeights(ops: Ops, id: string, precision: Precision): ModuleWeights {
+  const inputs = new Map<string, EditInput>();
+  const declare = (key: string, tensor: ModuleWeight): Value => {
+    const name = `${id}.weight.${key}`;
+    if (!(tensor instanceof Tensor)) return ops.cast(mappedWeight(ops.builder, { ...tensor, name }), precision);
+    inputs.set(name, { kind: "weight", name, tensor });
+    return ops.builder.input(name, precision, tensor.shape);
+  };
+  return { inputs, declare };
+}
+
+interface ModuleWeights {
+  readonly inputs: ReadonlyMap<string, EditInput>;
+  readonly declare: ModuleSite["weight"];
+}
+
+function moduleAt(ops: Ops, { id, point, around }: EditSite, x: Value, module: EditModule): Changed {
+  if (around === undefined) {
+    throw new UnsupportedError({
+      where: `edit.module at ${point.name}`,
+      got: "a module on a gradient",
+      expected: "a module on an activation",
+      fix: "Splice it with model.with.",
+    });
+  }
+  const { inputs, declare } = moduleWeights(ops, id, around.precision);
+  const value = module.build({ ops, hook: point.name, value: x, weight: declare, ...around });
+  checkShape(`edit.module at ${point.name}`, value, x);
+  return { value, inputs: [...inputs.values()] };
+}
+
+function checkShape(where: string, value: Value, x: Value): void {
+  if (value.shape.length === x.shape.length && value.shape.every((size, i) => size === x.shape[i])) return;
   throw new ShapeError({
-    where: `edit.map at ${site.point.name}`,
+    where,
     got: `a result of shape [${value.shape.join(", ")}]`,
     expected: `[${x.shape.join(", ")}]`,
     fix: "Keep reduced axes or broadcast back to the hook point's shape.",
@@ -107,6 +151,7 @@ function changed(ops: Ops, site: EditSite, x: Value): Changed {
     return { value: ops.mul(x, ops.builder.constant(change.factor, x.dtype, [])), inputs: [] };
   }
   if (change.kind === "map") return { value: mapped(ops, site, x, change.fn), inputs: [] };
+  if (change.kind === "module") return moduleAt(ops, site, x, change.module);
   if (change.kind === "callback") {
     const [value = x] = ops.callback(site.id, [x]);
     return { value, inputs: [], call: { id: site.id, point: site.point, fn: change.fn } };

@@ -13,6 +13,7 @@ const words: Readonly<Record<string, AxisWord>> = {
   dMlp: "neuron",
   dModel: "dModel",
   dHead: "dHead",
+  feature: "feature",
 };
 
 /** Axes that count positions; indices on them mean real tokens. */

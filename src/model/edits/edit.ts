@@ -3,7 +3,7 @@ import type { HookSpecs } from "../hooks/index.js";
 import { type ProjectionDirection, type ProjectOptions, project } from "./project.js";
 import { type SteeringTarget, type SteerOptions, steer } from "./steer.js";
 import type { Traced } from "./traced.js";
-import type { Change, Edit, EditCallback, EditValue, Selection, ValueSource } from "./types.js";
+import type { Change, Edit, EditCallback, EditModule, EditValue, Selection, ValueSource } from "./types.js";
 
 function make(name: string, hook: HookSpecs, change: Change, select: Selection = {}): Edit {
   return { name, hook, change, select };
@@ -35,6 +35,8 @@ export interface EditBuilders {
   ): Edit;
   /** Applies a traced function: it becomes part of the graph. */
   map(hook: HookSpecs, fn: (x: Traced) => Traced, select?: Selection): Edit;
+  /** Puts a computation with weights and hook points of its own in place of the value, such as a dictionary. */
+  module(hook: HookSpecs, module: EditModule, select?: Selection): Edit;
   /** Applies any JavaScript function, sync or async; the graph is cut there. */
   callback(hook: HookSpecs, fn: EditCallback, select?: Selection): Edit;
 }
@@ -51,5 +53,6 @@ export const edit: EditBuilders = {
   steer,
   project,
   map: (hook, fn, select) => make("map", hook, { kind: "map", fn }, select),
+  module: (hook, module, select) => make("module", hook, { kind: "module", module }, select),
   callback: (hook, fn, select) => make("callback", hook, { kind: "callback", fn }, select),
 };

@@ -1,5 +1,8 @@
 /** Edits as data: a declared change at hook points. Nothing is ever attached to a model. */
+import type { Ops, Value } from "../../graph/index.js";
+import type { StoredTensor } from "../../io/index.js";
 import type { Tensor } from "../../tensor/index.js";
+import type { Precision } from "../components/context.js";
 import type { HookSpecs } from "../hooks/index.js";
 import type { Traced } from "./traced.js";
 
@@ -37,6 +40,8 @@ export interface Selection {
   readonly dModel?: AxisSelection;
   /** Coordinates inside a head. */
   readonly dHead?: AxisSelection;
+  /** Features of a spliced dictionary, at its own hook points. */
+  readonly feature?: AxisSelection;
   /** Any test over row, position, head, key position and neuron; combined with the rest by "and". */
   readonly where?: (index: ElementIndex) => boolean;
   /** Steps of `generate` in which the edit acts (0 is the prompt); all when absent. */
@@ -64,6 +69,37 @@ export type EditCallback = (
   context: CallbackContext,
 ) => Tensor | undefined | Promise<Tensor | undefined>;
 
+/** A tensor of a module: in memory, or float32 in a file that graphs point into. */
+export type ModuleWeight = StoredTensor | Tensor;
+
+/** What a module builds with, at one hook point. */
+export interface ModuleSite {
+  readonly ops: Ops;
+  readonly precision: Precision;
+  /** Full name of the hook point. */
+  readonly hook: string;
+  /** The hook point's value, as the edits before this one leave it. */
+  readonly value: Value;
+  /** Returns the value of a hook point that the module's `reads` names, as edits leave it. */
+  readonly read: (name: string) => Value;
+  /** Returns a tensor of the module in the graph's precision; equal names are one tensor. */
+  readonly weight: (name: string, tensor: ModuleWeight) => Value;
+  /** Makes a value the hook point `<hook>.<name>`; returns it as the edits leave it. */
+  readonly point: (name: string, value: Value, axes: readonly string[]) => Value;
+}
+
+/**
+ * A computation with weights of its own in place of a hook point's value, such as a dictionary.
+ *
+ * Its values are hook points too, so that they can be captured, edited and differentiated.
+ */
+export interface EditModule {
+  /** Full names of the hook points that it reads besides the one it replaces; each must come earlier in the run. */
+  readonly reads: readonly string[];
+  /** Adds its nodes; returns a value of the hook point's shape. Must build the same each time. */
+  readonly build: (site: ModuleSite) => Value;
+}
+
 /** What happens to the selected elements. */
 export type Change =
   | { readonly kind: "zero" }
@@ -71,6 +107,7 @@ export type Change =
   | { readonly kind: "add"; readonly value: EditValue }
   | { readonly kind: "replace"; readonly value: EditValue }
   | { readonly kind: "map"; readonly fn: (x: Traced) => Traced }
+  | { readonly kind: "module"; readonly module: EditModule }
   | { readonly kind: "callback"; readonly fn: EditCallback };
 
 /** One declared change; build it with {@link edit}. */

@@ -1,11 +1,11 @@
 /** A decoder with every hook point on its path as an output: what the graphs of many questions are cut from. */
-import { InternalError } from "../../core/index.js";
+import { InternalError, UnsupportedError } from "../../core/index.js";
 import { type Graph, GraphBuilder, Ops, type Value } from "../../graph/index.js";
 import type { StoredTensor } from "../../io/index.js";
 import type { BuildContext, SharedInputs, WeightView } from "../components/context.js";
 import { type DecoderValues, decoder, programSteps } from "../components/decoder.js";
 import type { ModelConfig } from "../config.js";
-import { applyEdit, type EditCall, type EditInput } from "../edits/apply.js";
+import { applyEdit, type EditCall, type EditInput, type ModuleSurroundings } from "../edits/apply.js";
 import type { PointShape } from "../edits/mask.js";
 import { gradientEdited, gradientHooks } from "../gradient/request.js";
 import {
@@ -105,6 +105,7 @@ interface HookValue {
   readonly axes: readonly string[];
   readonly value: Value;
   readonly isPadded: boolean;
+  readonly around: ModuleSurroundings;
 }
 
 /** Applies the edits of a hook point, in order; returns the value after them. */
@@ -112,18 +113,45 @@ function withEdits(
   ops: Ops,
   collector: Collector,
   edits: readonly NumberedEdit[],
-  { name, axes, value, isPadded }: HookValue,
+  { name, axes, value, isPadded, around }: HookValue,
 ): Value {
   let current = value;
   for (const { edit, index } of edits) {
     const point = { name, axes, shape: value.shape };
-    const applied = applyEdit(ops, { edit: edit.edit, id: `edit.${index}.${name}`, point, isPadded }, current);
+    const applied = applyEdit(ops, { edit: edit.edit, id: `edit.${index}.${name}`, point, isPadded, around }, current);
     collector.editInputs.push(...applied.inputs);
     if (applied.call !== undefined) collector.calls.push(applied.call);
     collector.applied.push({ edit, index, hook: name, value: applied.value });
     current = applied.value;
   }
   return current;
+}
+
+/** The hook points that modules read besides their own. */
+function moduleReads(edits: readonly ResolvedEdit[]): ReadonlySet<string> {
+  return new Set(edits.flatMap(({ edit: { change } }) => (change.kind === "module" ? change.module.reads : [])));
+}
+
+/** Returns the value of a hook point that a module reads. */
+function readValue({ values }: Collector, hook: string, name: string): Value {
+  const found = values.get(name);
+  if (found !== undefined) return found;
+  throw new UnsupportedError({
+    where: `edit.module at ${hook}`,
+    got: `a module that reads ${name}, which this run does not pass before ${hook}`,
+    expected: "a hook point earlier in the run",
+    fix: "Check startAtLayer and layers, and the hook points that the module was made for.",
+  });
+}
+
+function checkNewPoint({ points }: Collector, hook: string, name: string): void {
+  if (!points.has(name)) return;
+  throw new UnsupportedError({
+    where: `edit.module at ${hook}`,
+    got: `a second module with the hook point ${name}`,
+    expected: "hook points of different names",
+    fix: "Splice one dictionary at a hook point.",
+  });
 }
 
 function editsByHook(edits: readonly ResolvedEdit[]): ReadonlyMap<string, readonly NumberedEdit[]> {
@@ -187,8 +215,9 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
   const differentiated = gradientHooks(request.gradients);
   const passed = gradientEdited(request.gradients);
   const isEdited = (name: string): boolean => edits.has(name) || passed.has(name);
+  const reads = moduleReads(request.edits);
   const isWanted = (name: string): boolean => {
-    if (isEdited(name) || differentiated.has(name) || request.describes) return true;
+    if (isEdited(name) || reads.has(name) || differentiated.has(name) || request.describes) return true;
     const isCaptured = captures.has(name);
     collector.answers.set(name, isCaptured);
     return isCaptured;
@@ -198,7 +227,15 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
   };
   const hook = (name: string, value: Value, axes: readonly string[]): Value => {
     record(name, value, axes, true);
-    const site = { name, axes, value, isPadded: request.isPadded };
+    const around: ModuleSurroundings = {
+      precision: request.precision,
+      read: (read) => readValue(collector, name, read),
+      point: (part, inner, innerAxes) => {
+        checkNewPoint(collector, name, `${name}.${part}`);
+        return hook(`${name}.${part}`, inner, innerAxes);
+      },
+    };
+    const site = { name, axes, value, isPadded: request.isPadded, around };
     const edited = withEdits(ops, collector, edits.get(name) ?? [], site);
     const { gradients } = request;
     const isPoint = gradients !== undefined && differentiated.has(name);

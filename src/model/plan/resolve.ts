@@ -30,7 +30,11 @@ export function emptyRequest(view: Pick<ModelView, "layers" | "precision" | "pro
 
 /** Every hook point of a view, in the order they are computed, with axes and symbolic shapes. */
 export function describeHookPoints(view: ModelView): HookPoints {
-  return view.core.graphs.get({ ...emptyRequest(view), describes: true, stream: true }).points;
+  const request = { ...emptyRequest(view), describes: true, stream: true };
+  const { points } = view.core.graphs.get(request);
+  const modules = view.edits.filter(({ change }) => change.kind === "module");
+  if (modules.length === 0) return points;
+  return view.core.graphs.get({ ...request, edits: resolveEdits(modules, [...points.keys()]) }).points;
 }
 
 /** Which hook points a model's edits mean. */

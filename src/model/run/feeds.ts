@@ -1,5 +1,7 @@
 /** The graph inputs of one run. */
+import type { GraphDType } from "../../graph/index.js";
 import type { RawTensor } from "../../runtime/index.js";
+import type { Tensor } from "../../tensor/index.js";
 import { bindMask, bindValue, type Sizes, touchesNothing } from "../edits/bind.js";
 import type { BatchLayout } from "../edits/positions.js";
 import { floatData } from "../edits/values.js";
@@ -39,12 +41,17 @@ export function batchFeeds(batch: Batch, request: GraphRequest, logitSlots?: Int
   return feeds;
 }
 
+function weightFeed(tensor: Tensor, dtype: GraphDType): RawTensor {
+  return { dtype, shape: tensor.shape, data: floatData(tensor, dtype) };
+}
+
 /** The inputs of edits. */
 export function editFeeds(built: BuiltGraph, layout: BatchLayout, request: GraphRequest): Record<string, RawTensor> {
   const { batch, pos, past } = layout;
   const sizes: Sizes = { batch, pos, past, "past+pos": past + pos };
   return Object.fromEntries(
     built.editInputs.map((input) => {
+      if (input.kind === "weight") return [input.name, weightFeed(input.tensor, request.precision)];
       if (input.kind === "value") return [input.name, bindValue(input, layout, sizes, request.precision)];
       const mask = bindMask(input, layout, sizes);
       if (mask === undefined) throw touchesNothing(input);
