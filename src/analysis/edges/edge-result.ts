@@ -8,6 +8,11 @@ import type { Edge } from "./nodes.js";
 /** How edges were scored. */
 export type EdgeMethod = "eap" | "eap-ig" | "exact";
 
+/** A prompt as a key: its token ids. */
+export function promptKey(tokens: ArrayLike<number>): string {
+  return Array.from(tokens).join();
+}
+
 /** How a circuit is chosen from scores. */
 export interface CircuitChoice {
   /** The number of edges with the largest scores. */
@@ -27,13 +32,16 @@ export class EdgeScores {
   readonly method: EdgeMethod;
   readonly edges: readonly Edge[];
   readonly scores: Float64Array;
+  /** Prompts that were scored, as token ids with commas between: by them a curve says what it was not chosen on. */
+  readonly prompts: ReadonlySet<string>;
   readonly provenance: PatchProvenance;
 
   /** @internal */
-  constructor(fields: Readonly<Pick<EdgeScores, "method" | "edges" | "scores" | "provenance">>) {
+  constructor(fields: Readonly<Pick<EdgeScores, "method" | "edges" | "scores" | "prompts" | "provenance">>) {
     this.method = fields.method;
     this.edges = fields.edges;
     this.scores = fields.scores;
+    this.prompts = fields.prompts;
     this.provenance = fields.provenance;
   }
 

@@ -1,11 +1,11 @@
 /** How much of a behaviour a circuit carries, and how much is left without it. */
 import { InputError, NumericError, printsItself, progressOf, throwIfAborted } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
-import { lines, table, type View } from "../../viz/index.js";
+import { table, type View } from "../../viz/index.js";
+import type { TokenPair } from "../patching/prompts.js";
 import { mean, type PatchProvenance } from "../patching/result.js";
 import { provenanceOf } from "../patching/sweep.js";
 import { Circuit } from "./circuit.js";
-import type { EdgeScores } from "./edge-result.js";
 import { checkUnedited, type EdgeInput, edgeDonor, edgePairs } from "./paths.js";
 import { CircuitRunner, openCircuitGroup } from "./run-circuit.js";
 import { edgesOf } from "./scores.js";
@@ -93,13 +93,20 @@ export class CircuitEvaluation {
 /** Prompts that run at once. */
 const groupSize = 32;
 
-/** Runs several circuits over all prompts: the mean metric of each, and of the whole model. */
-async function runAll(
+/** What several circuits' runs gave: the mean metric of each, and of the whole model. */
+export interface CircuitRuns {
+  readonly metrics: readonly number[];
+  readonly whole: number;
+  readonly pairs: readonly TokenPair[];
+}
+
+/** Runs several circuits over all prompts. */
+export async function runCircuits(
   model: Model,
   circuits: readonly Circuit[],
   input: EdgeInput,
   where: string,
-): Promise<{ metrics: readonly number[]; whole: number; prompts: number }> {
+): Promise<CircuitRuns> {
   checkUnedited(model, where);
   checkAdditive(model, where);
   const pairs = edgePairs(model, input, where);
@@ -125,14 +132,15 @@ async function runAll(
       report?.({ done: ++done, total: circuits.length * Math.ceil(pairs.length / groupSize), label: "circuits" });
     }
   }
-  return { metrics: found.map(mean), whole: mean(whole), prompts: pairs.length };
+  return { metrics: found.map(mean), whole: mean(whole), pairs };
 }
 
 function allEdges(model: Model): Circuit["all"] {
   return edgesOf(model).map(({ sender, receiver }) => ({ from: sender.name, to: receiver.name }));
 }
 
-function checkEdges(model: Model, circuit: Circuit, where: string): void {
+/** Refuses circuits of other models. */
+export function checkEdges(model: Model, circuit: Circuit, where: string): void {
   const known = new Set(allEdges(model).map(({ from, to }) => `${from} ${to}`));
   const bad = circuit.edges.find(({ from, to }) => !known.has(`${from} ${to}`));
   if (bad === undefined) return;
@@ -149,9 +157,9 @@ export async function evaluateCircuit(model: Model, circuit: Circuit, input: Edg
   const where = "edges.evaluate";
   checkEdges(model, circuit, where);
   const none = new Circuit([], circuit.all);
-  const { metrics, whole, prompts } = await runAll(model, [circuit, circuit.complement(), none], input, where);
+  const { metrics, whole, pairs } = await runCircuits(model, [circuit, circuit.complement(), none], input, where);
   const [own = Number.NaN, complement = Number.NaN, empty = Number.NaN] = metrics;
-  const provenance = provenanceOf(model, input.metric, { prompts, patches: 3 * prompts });
+  const provenance = provenanceOf(model, input.metric, { prompts: pairs.length, patches: 3 * pairs.length });
   return new CircuitEvaluation({
     edges: circuit.edges.length,
     share: circuit.share,
@@ -160,111 +168,5 @@ export async function evaluateCircuit(model: Model, circuit: Circuit, input: Edg
     circuit: own,
     complement,
     provenance,
-  });
-}
-
-/** Options of `edges.curve`. */
-export interface CurveOptions extends EdgeInput {
-  /** Shares of the model's edges; default 1 to 50 %. */
-  readonly shares?: readonly number[];
-  /** Random circuits of each size; default 2. */
-  readonly random?: number;
-  /** Whether edges are ranked by magnitude; default true. */
-  readonly magnitude?: boolean;
-}
-
-/** Faithfulness by size. */
-export class FaithfulnessCurve {
-  static {
-    printsItself(this.prototype);
-  }
-
-  readonly shares: readonly number[];
-  readonly edges: readonly number[];
-  /** Of the edges with the largest scores. */
-  readonly faithfulness: readonly number[];
-  /** Of all edges but those. */
-  readonly without: readonly number[];
-  /** Of as many random edges, mean over draws. */
-  readonly random: readonly number[];
-  readonly provenance: PatchProvenance;
-
-  /** @internal */
-  constructor(fields: Readonly<Omit<FaithfulnessCurve, "toView" | "toString">>) {
-    this.shares = fields.shares;
-    this.edges = fields.edges;
-    this.faithfulness = fields.faithfulness;
-    this.without = fields.without;
-    this.random = fields.random;
-    this.provenance = fields.provenance;
-  }
-
-  /** Returns three lines by share of edges. */
-  toView(): View {
-    const x = this.shares.map((share) => 100 * share);
-    return lines(
-      [
-        { name: "circuit", x, y: this.faithfulness },
-        { name: "without it", x, y: this.without },
-        { name: "random edges", x, y: this.random },
-      ],
-      { title: `Faithfulness, ${this.provenance.metric}`, x: { name: "% of edges" }, y: { name: "faithfulness" } },
-    );
-  }
-
-  /** One line for each size. */
-  toString(): string {
-    const two = (value: number | undefined): string => (value ?? Number.NaN).toFixed(2);
-    return [
-      `Faithfulness over ${this.provenance.prompts} prompts, ${this.provenance.metric}`,
-      ...this.shares.map(
-        (share, i) =>
-          `  ${(100 * share).toFixed(1)} % (${this.edges[i] ?? 0} edges): ${two(this.faithfulness[i])}; without it ${two(this.without[i])}; random ${two(this.random[i])}`,
-      ),
-    ].join("\n");
-  }
-}
-
-function checkShares(shares: readonly number[]): void {
-  if (shares.length > 0 && shares.every((share) => share > 0 && share <= 1)) return;
-  throw new InputError({
-    where: "edges.curve: shares",
-    got: `[${shares.join(", ")}]`,
-    expected: "shares of the edges, above 0 and at most 1",
-    fix: "Pass [0.01, 0.1, 0.5] or leave it out.",
-  });
-}
-
-/** Evaluates circuits of several sizes, with what is left without them and with random ones. */
-export async function faithfulnessCurve(
-  model: Model,
-  scores: EdgeScores,
-  options: CurveOptions,
-): Promise<FaithfulnessCurve> {
-  const { shares = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5], random = 2, magnitude = true, ...input } = options;
-  checkShares(shares);
-  const circuits = shares.map((share) =>
-    scores.circuit({ top: Math.max(1, Math.round(share * scores.edges.length)), magnitude }),
-  );
-  for (const circuit of circuits) checkEdges(model, circuit, "edges.curve");
-  const none = new Circuit([], scores.edges);
-  const controls = circuits.flatMap((circuit) =>
-    Array.from({ length: random }, (_, i) => circuit.random((input.seed ?? 0) + i)),
-  );
-  const all = [none, ...circuits, ...circuits.map((one) => one.complement()), ...controls];
-  const { metrics, whole, prompts } = await runAll(model, all, input, "edges.curve");
-  const [empty = Number.NaN, ...rest] = metrics.map((value) => value);
-  const share = (value: number | undefined): number => ((value ?? Number.NaN) - empty) / (whole - empty);
-  const n = circuits.length;
-  return new FaithfulnessCurve({
-    shares,
-    edges: circuits.map(({ edges }) => edges.length),
-    faithfulness: rest.slice(0, n).map(share),
-    without: rest.slice(n, 2 * n).map(share),
-    random: circuits.map((_, i) => {
-      const own = rest.slice(2 * n + i * random, 2 * n + (i + 1) * random).map(share);
-      return own.reduce((a, b) => a + b, 0) / own.length;
-    }),
-    provenance: provenanceOf(model, input.metric, { prompts, patches: all.length * prompts }),
   });
 }

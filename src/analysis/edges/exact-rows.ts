@@ -172,7 +172,7 @@ export async function measureEdges(
   list: readonly Edge[],
   input: EdgeInput,
   where: string,
-): Promise<{ sums: Float64Array; prompts: number }> {
+): Promise<{ sums: Float64Array; pairs: readonly TokenPair[] }> {
   checkEdits(model, where);
   checkAdditive(model, where);
   const targets = targetsOf(model, list, where);
@@ -196,5 +196,5 @@ export async function measureEdges(
     const donor = await donate(group, writeHooks(model));
     await measureGroup({ model, runner, group: opened, donor, input, sums, report }, targets);
   }
-  return { sums, prompts: pairs.length };
+  return { sums, pairs };
 }

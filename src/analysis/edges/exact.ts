@@ -4,7 +4,7 @@ import type { Model } from "../../model/index.js";
 import { scatter, type View } from "../../viz/index.js";
 import { mean } from "../patching/result.js";
 import { provenanceOf } from "../patching/sweep.js";
-import { EdgeScores } from "./edge-result.js";
+import { EdgeScores, promptKey } from "./edge-result.js";
 import { measureEdges } from "./exact-rows.js";
 import type { Edge } from "./nodes.js";
 import type { EdgeInput } from "./paths.js";
@@ -23,9 +23,14 @@ export async function exactEdges(model: Model, options: ExactOptions): Promise<E
   const list = chosen ?? edgesOf(model).map(({ sender, receiver }) => ({ from: sender.name, to: receiver.name }));
   if (list.length === 0)
     throw new InputError({ where, got: "no edges", expected: "at least one", fix: "Leave edges out for all." });
-  const { sums, prompts } = await measureEdges(model, list, input, where);
-  const provenance = provenanceOf(model, input.metric, { prompts, patches: list.length * prompts });
-  return new EdgeScores({ method: "exact", edges: list, scores: sums.map((sum) => sum / prompts), provenance });
+  const { sums, pairs } = await measureEdges(model, list, input, where);
+  return new EdgeScores({
+    method: "exact",
+    edges: list,
+    scores: sums.map((sum) => sum / pairs.length),
+    prompts: new Set(pairs.map(({ into }) => promptKey(into))),
+    provenance: provenanceOf(model, input.metric, { prompts: pairs.length, patches: list.length * pairs.length }),
+  });
 }
 
 /** How well scores track the exact effects of a sample of edges. */

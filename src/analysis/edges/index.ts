@@ -1,14 +1,9 @@
 /** Paths and edges between heads, MLPs and logits. */
 import type { Model } from "../../model/index.js";
 import type { Circuit } from "./circuit.js";
+import { type CurveOptions, type FaithfulnessCurve, faithfulnessCurve } from "./curve.js";
 import type { EdgeScores, NodeScores } from "./edge-result.js";
-import {
-  type CircuitEvaluation,
-  type CurveOptions,
-  evaluateCircuit,
-  type FaithfulnessCurve,
-  faithfulnessCurve,
-} from "./evaluate.js";
+import { type CircuitEvaluation, evaluateCircuit } from "./evaluate.js";
 import {
   type EdgeAgreement,
   type EdgeAgreementOptions,
@@ -21,8 +16,9 @@ import { type EdgeInput, type PathOptions, paths } from "./paths.js";
 import { type EdgeScoreOptions, edgeScores, type NodeScoreOptions, nodeScores } from "./scores.js";
 
 export { Circuit } from "./circuit.js";
+export { type CurveOptions, FaithfulnessCurve } from "./curve.js";
 export { type CircuitChoice, type EdgeMethod, EdgeScores, NodeScores } from "./edge-result.js";
-export { CircuitEvaluation, type CurveOptions, FaithfulnessCurve } from "./evaluate.js";
+export { CircuitEvaluation } from "./evaluate.js";
 export { EdgeAgreement, type EdgeAgreementOptions, type ExactOptions } from "./exact.js";
 export type { Edge } from "./nodes.js";
 export { PathResult } from "./path-result.js";

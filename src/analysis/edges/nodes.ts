@@ -1,5 +1,5 @@
 /** Nodes of a model's graph of heads and MLPs, and the inputs that they read, by name. */
-import { InputError, nearestNames } from "../../core/index.js";
+import { InputError } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
 
 /** A part that writes to the stream: `embed`, `pos_embed`, a head `a3.h1`, an MLP `m3`. */
@@ -78,7 +78,7 @@ export function findNodes<T extends { readonly name: string }>(
 }
 
 function noSuchNode(name: string, known: readonly { readonly name: string }[], where: string): InputError {
-  const near = nearestNames(
+  const near = nearestNodes(
     name,
     known.map((one) => one.name),
   );
@@ -88,6 +88,40 @@ function noSuchNode(name: string, known: readonly { readonly name: string }[], w
     expected: `one of ${known.length} nodes; nearest: ${near.join(", ")}`,
     fix: 'Senders are "embed", "a3.h1", "m3"; receivers "a3.h1.q", "m3", "logits"; grouped keys "a3.kv0.k".',
   });
+}
+
+/** What the name of a node says. */
+interface NodeWords {
+  readonly kind: string;
+  readonly layer: number;
+  readonly head: number;
+  readonly input: string;
+}
+
+/** Reads names such as `a3.h1.q`, and what is meant by `L3H1` or `blocks.3.mlp`. */
+function wordsOf(name: string): NodeWords {
+  const text = name.toLowerCase();
+  const [layer = Number.NaN, head = Number.NaN] = (text.match(/\d+/g) ?? []).map(Number);
+  const isMlp = /^m\d|mlp/.test(text);
+  const kind = Number.isNaN(layer) ? text.replace(/^hook_/, "") : isMlp ? "mlp" : "head";
+  const [, input = ""] = /(?:[._]|\d)([qkv])$/.exec(text) ?? [];
+  return { kind, layer, head, input };
+}
+
+/** How far apart two nodes are in meaning: another kind or layer counts more than another head, that more than an input. */
+function distance(wanted: NodeWords, node: NodeWords): number {
+  const apart = (a: number, b: number): number => (Number.isNaN(a) || Number.isNaN(b) ? 0 : Math.abs(a - b));
+  const kind = wanted.kind === node.kind ? 0 : 1e6;
+  const input = wanted.input === "" || wanted.input === node.input ? 0 : 1;
+  return kind + 1000 * apart(wanted.layer, node.layer) + 2 * apart(wanted.head, node.head) + input;
+}
+
+/** The nodes nearest in meaning: of the same kind and layer, then of the same head, then of the same input. */
+function nearestNodes(name: string, known: readonly string[]): readonly string[] {
+  const wanted = wordsOf(name);
+  const apart = known.map((node) => ({ node, by: distance(wanted, wordsOf(node)) }));
+  const nearest = apart.toSorted((a, b) => a.by - b.by).slice(0, 3);
+  return nearest.map(({ node }) => node);
 }
 
 /** Whether a sender's write is in what a receiver reads. */

@@ -6,7 +6,7 @@ import type { TokenPair } from "../patching/prompts.js";
 import { siteHook } from "../patching/sites.js";
 import { memoryOf, provenanceOf } from "../patching/sweep.js";
 import { type PromptRun, type PromptValues, runPrompts } from "../patching/values.js";
-import { type EdgeMethod, EdgeScores, NodeScores } from "./edge-result.js";
+import { type EdgeMethod, EdgeScores, NodeScores, promptKey } from "./edge-result.js";
 import { meanGradients, type WayPoint, wayPoints } from "./gradients.js";
 import { findNodes, isUpstream, type Receiver, receiversOf, type Sender, sendersOf } from "./nodes.js";
 import { type EdgeInput, edgeDonor, edgePairs } from "./paths.js";
@@ -178,10 +178,12 @@ export async function edgeScores(model: Model, options: EdgeScoreOptions): Promi
   const all = edgesOf(model, receivers);
   const wrt = [...new Set(receivers.map((receiver) => readHook(model, receiver)))];
   const scores = new Float64Array(all.length);
+  const keys = new Set<string>();
   let prompts = 0;
   for await (const group of scoredGroups(model, options, wrt, "edges.scores")) {
-    group.pairs.forEach((_, prompt) => {
+    group.pairs.forEach(({ into }, prompt) => {
       addPrompt(model, { group, prompt }, receivers, scores);
+      keys.add(promptKey(into));
     });
     prompts += group.pairs.length;
   }
@@ -189,6 +191,7 @@ export async function edgeScores(model: Model, options: EdgeScoreOptions): Promi
     method: methodName(options),
     edges: all.map(({ sender, receiver }) => ({ from: sender.name, to: receiver.name })),
     scores: scores.map((sum) => sum / prompts),
+    prompts: keys,
     provenance: provenanceOf(model, options.metric, { prompts, patches: 0 }),
   });
 }

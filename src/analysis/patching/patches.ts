@@ -7,7 +7,7 @@ import { baseHooks, firstLayer, siteEntry } from "./entry.js";
 import { entryHooks, openGroup, type PromptGroup } from "./group.js";
 import { byLength, type TokenPair } from "./prompts.js";
 import { type Row, type RowSettings, runRows, windowFrom, windowStarts } from "./rows.js";
-import { type PatchAxis, type PatchSite, patchAxis, siteHook, siteShape } from "./sites.js";
+import { checkSite, type PatchAxis, type PatchSite, patchAxis, siteHook, siteShape } from "./sites.js";
 import { type PromptValues, runPrompts } from "./values.js";
 
 /** Elements of one activation to write; everything where no index is given. Negative positions count from the last token. */
@@ -91,7 +91,8 @@ function chosenIndices(model: Model, patch: Patch, pos: number, where: string): 
   return isAbsent ? undefined : chosen;
 }
 
-function checkLayers(model: Model, patches: readonly Patch[], where: string): void {
+function checkPlaces(model: Model, patches: readonly Patch[], where: string): void {
+  for (const site of new Set(patches.map((patch) => patch.site))) checkSite(model, site, where);
   const { nLayers } = model.config;
   const bad = patches.find(({ layer }) => !(Number.isInteger(layer) && layer >= 0 && layer < nLayers));
   if (bad === undefined) return;
@@ -221,7 +222,7 @@ function checkPresent(patched: Float64Array, spec: PatchRowsSpec): void {
  */
 export async function patchRows(model: Model, spec: PatchRowsSpec): Promise<PatchRowsResult> {
   const { pairs, patches, metric, memoryLimit, where, signal } = spec;
-  checkLayers(model, patches, where);
+  checkPlaces(model, patches, where);
   checkEdits(model, where);
   const patched = new Float64Array(patches.length * pairs.length).fill(Number.NaN);
   const unpatched = new Float64Array(pairs.length);

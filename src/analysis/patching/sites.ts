@@ -1,5 +1,5 @@
 /** Kinds of hook points that can be patched: how they are named, and what stands beside them in a layer. */
-import { formatList, UnsupportedError } from "../../core/index.js";
+import { formatList, InputError, nearestHint, UnsupportedError } from "../../core/index.js";
 import { getActName, type Model } from "../../model/index.js";
 
 /** A kind of hook point to patch, by its short name. */
@@ -94,7 +94,30 @@ export function siteShape(model: Model, hook: string, pos: number): SiteShape {
   return { axes, sizes };
 }
 
-function noSuchSite({ id, config }: Model, hook: string): UnsupportedError {
+/** The kinds of hook points of a model that can be patched. */
+function knownSites(model: Model): readonly string[] {
+  const points = model.hookPoints();
+  return Object.keys(companions).filter((site) => points.has(getActName(site, 0)));
+}
+
+/**
+ * Refuses what is no kind of hook point, and kinds that the model lacks.
+ *
+ * @throws InputError, UnsupportedError
+ */
+export function checkSite(model: Model, site: string, where: string): void {
+  const known = knownSites(model);
+  if (known.includes(site)) return;
+  if (Object.hasOwn(companions, site)) throw noSuchSite(model, getActName(site, 0), where);
+  throw new InputError({
+    where,
+    got: JSON.stringify(site),
+    expected: `one of ${formatList(known, known.length)}`,
+    fix: `Name a kind of hook point; layers, positions and heads are options.${nearestHint(site, known)}`,
+  });
+}
+
+function noSuchSite({ id, config }: Model, hook: string, where = "patching"): UnsupportedError {
   const kinds = [
     ...(config.parallelAttnMlp ? ["parallel attention and MLP (no resid_mid)"] : []),
     ...(config.attnOnly ? ["attention only (no MLP)"] : []),
@@ -103,7 +126,7 @@ function noSuchSite({ id, config }: Model, hook: string): UnsupportedError {
     ...(config.nHeads === config.nKeyValueHeads ? [] : ["grouped keys and values (no attn_in)"]),
   ];
   return new UnsupportedError({
-    where: `patching at ${hook}`,
+    where: `${where} at ${hook}`,
     got: `the model "${id}", which has no such hook point: ${formatList(kinds)}`,
     expected: "a hook point of this model",
     fix: "List them with model.hookNames().",

@@ -13,7 +13,7 @@ import {
   type SiteEffectParts,
   SweepResult,
 } from "./result.js";
-import { type PatchAxis, type PatchSite, patchAxis, siteHook, siteShape } from "./sites.js";
+import { checkSite, type PatchAxis, type PatchSite, patchAxis, siteHook, siteShape } from "./sites.js";
 
 /** What all patching takes. */
 export interface PatchingOptions extends LongCallOptions {
@@ -113,6 +113,7 @@ export function sitePatches(
   options: SweepSpan & { readonly where: string },
   pos: number,
 ): SitePatches {
+  checkSite(model, site, options.where);
   const axes = axesOf(model, site, options.by, options.where);
   const shape = siteShape(model, siteHook(site, 0), pos);
   const given: Partial<Record<PatchAxis, readonly number[]>> = {

@@ -1,10 +1,10 @@
 /** Probes on new texts. */
 import { InputError, type LongCallOptions, sha256 } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
-import { positionsOf, readExamples, readTargets } from "./examples.js";
+import { positionsOf, type ReadOptions, readExamples, readTargets } from "./examples.js";
 import { featurePoint, gatherFeatures } from "./features.js";
 import type { HeldOut, Readout } from "./fit.js";
-import type { FittedProbe, ProbeResult } from "./result.js";
+import type { ProbeResult } from "./result.js";
 import { plainScore, predictedClasses, scoreIntervals } from "./scores.js";
 import { probabilities } from "./temperature.js";
 import type {
@@ -50,12 +50,14 @@ interface Read {
 }
 
 async function readWith(
-  probe: FittedProbe,
+  result: ProbeResult,
   model: Model,
   given: ProbeExamples,
-  options: { readonly labels: readonly string[]; readonly where: string } & ProbePredictOptions,
+  options: { readonly where: string } & ProbePredictOptions,
 ): Promise<Read> {
-  const { where, labels } = options;
+  const { where } = options;
+  const { labels } = result;
+  const probe = result.find(options);
   const { hook } = probe.score;
   if (hook === "")
     throw new InputError({
@@ -64,7 +66,7 @@ async function readWith(
       expected: "probe.fit on a model",
       fix: "Multiply with result.weights() yourself.",
     });
-  const read = await readExamples(model, given, {}, where);
+  const read = await readExamples(model, given, readingOf(result, model, options), where);
   const points = [featurePoint(model, hook, where)];
   const { features } = await gatherFeatures(model, {
     ids: read.ids,
@@ -79,6 +81,23 @@ async function readWith(
     keys: read.ids.map(textKey),
     heldOut: applyReadout(probe.readout, data, labels.length),
   };
+}
+
+/** How new texts are read: as those that the probe was fitted to. */
+function readingOf(
+  { provenance }: ProbeResult,
+  model: Model,
+  { prependBos, where }: { readonly where: string } & ProbePredictOptions,
+): ReadOptions {
+  const { reading = {} } = provenance;
+  const fitted = reading.prependBos ?? model.view.core.tokenizer?.prependsBos ?? false;
+  if (prependBos === undefined || prependBos === fitted) return reading;
+  throw new InputError({
+    where: `${where}: prependBos`,
+    got: `${prependBos}, for a probe that was fitted with ${fitted}`,
+    expected: "texts read as those that the probe was fitted to",
+    fix: "Leave it out: the probe remembers. Or fit another probe with it.",
+  });
 }
 
 /** The two options of long calls, where given. */
@@ -99,7 +118,7 @@ export async function predictTexts(
   );
   const { labels } = result;
   const where = "probe result: predict";
-  const { heldOut } = await readWith(result.find(options), model, examples, { ...options, labels, where });
+  const { heldOut } = await readWith(result, model, examples, { ...options, where });
   const rows = examples.length;
   const classes = labels.length;
   const outputs = heldOut.scores.length / rows;
@@ -143,7 +162,7 @@ export async function evaluateProbe(
   const where = "probe result: evaluate";
   const { labels } = result;
   const probe = result.find(options);
-  const read = await readWith(probe, model, given, { ...options, labels, where });
+  const read = await readWith(result, model, given, { ...options, where });
   checkUnseen(result.parts, read, where);
   const values = knownTargets(read.examples, labels, where);
   const judged = { values, classes: labels.length, heldOut: read.heldOut };

@@ -121,7 +121,7 @@ async function fit(model: Model, examples: ProbeExamples, options: ProbeOptions 
       plan,
       targets,
       units,
-      origin: { model: name, identity, edits, dataHash },
+      origin: { model: name, identity, edits, dataHash, reading },
       seen: { groups: [...new Set(groups.flatMap((group) => group ?? []))], texts: [...new Set(keys)] },
       engine: model.view.core.engine,
       where,

@@ -19,7 +19,7 @@ export interface PlacedBlock extends FeatureBlock {
 }
 
 /** Where features come from: everything of the provenance that the fit does not know itself. */
-export type Origin = Pick<ProbeProvenance, "dataHash" | "edits" | "identity" | "model">;
+export type Origin = Pick<ProbeProvenance, "dataHash" | "edits" | "identity" | "model" | "reading">;
 
 /** A fit that is decided: what is wrong with the examples is known before any activation is computed. */
 export interface FitPlan {

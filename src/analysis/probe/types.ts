@@ -151,6 +151,8 @@ export interface ProbeDirectionOptions {
 
 /** Options of `result.predict` and `result.evaluate`. */
 export interface ProbePredictOptions extends ProbePlace, LongCallOptions {
+  /** Texts are read as those that the probe was fitted to; another value than theirs is an error. */
+  readonly prependBos?: boolean;
   readonly batchTokens?: number;
 }
 
@@ -162,6 +164,8 @@ export interface ProbeProvenance {
   readonly edits: readonly string[];
   /** Hash over the token ids that were read. */
   readonly dataHash: string;
+  /** How texts were read, where it was said; else as the tokenizer does by itself. New texts are read in the same way. */
+  readonly reading?: Pick<InputOptions, "allowSpecial" | "prependBos">;
   readonly examples: number;
   readonly seed: number;
   readonly folds: number;

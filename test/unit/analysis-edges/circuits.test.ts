@@ -152,10 +152,37 @@ describe("circuit evaluation", () => {
     const one = await edges.evaluate(model, circuit, input);
     expect(curve.faithfulness[1]).toBeCloseTo(one.faithfulness, 5);
     expect(curve.without[1]).toBeCloseTo(one.incompleteness, 5);
-    expect(String(curve)).toMatch(/10.0 % \(\d+ edges\): /);
+    expect(curve.randomDraws.map(({ length }) => length)).toEqual([2, 2, 2]);
+    const second = await edges.evaluate(model, circuit.random(1), input);
+    expect(curve.randomDraws[1]?.[1]).toBeCloseTo(second.faithfulness, 5);
+    expect(curve.random[1]).toBeCloseTo(((curve.randomDraws[1]?.[0] ?? 0) + second.faithfulness) / 2, 5);
+    expect([curve.whole, curve.empty]).toEqual([one.whole, one.empty]);
+    expect(String(curve)).toMatch(/10.0 % \(\d+ edges\): .*; random -?\d.* \(-?\d.* to -?\d/);
     expect(curve.toView().spec.view).toBe("lines");
     expect(String(one)).toMatch(/faithfulness -?\d/);
     expect(one.toView().spec.view).toBe("table");
+  });
+
+  it("says whether the prompts of a curve chose its edges", async () => {
+    const unseen = { ...input, from: [[1, 5, 3]], into: [[4, 5, 3]], shares: [0.5], random: 0 };
+    for (const scores of [await edges.scores(model, input), await edges.exact(model, input)]) {
+      expect([...scores.prompts]).toEqual(["4,2,3"]);
+      const own = await edges.curve(model, scores, { ...input, shares: [0.5], random: 0 });
+      expect([own.seen, String(own).includes("over 1 prompts, all of which chose the edges, too")]).toEqual([1, true]);
+      const other = await edges.curve(model, scores, unseen);
+      expect(other.seen).toBe(0);
+      expect(String(other)).toMatch(/over 1 prompts, none of which chose the edges\n.*without it -?\d\.\d\d$/);
+    }
+  });
+
+  it("leaves random circuits out of a curve when none are asked for", async () => {
+    const scores = await edges.scores(model, input);
+    const curve = await edges.curve(model, scores, { ...input, shares: [0.5], random: 0 });
+    expect([curve.randomDraws, curve.random]).toEqual([[[]], [Number.NaN]]);
+    expect(curve.toView().spec).toMatchObject({ series: [{ name: "circuit" }, { name: "without it" }] });
+    await expect(edges.curve(model, scores, { ...input, random: 1.5 })).rejects.toThrow(
+      "edges.curve: random: got 1.5; expected a whole number of circuits for each size, 0 for none.",
+    );
   });
 
   it("refuses edited models, other models' edges, impossible shares and metrics that do not change", async () => {
@@ -169,5 +196,9 @@ describe("circuit evaluation", () => {
     await expect(edges.curve(model, scores, { ...input, shares: [2] })).rejects.toThrow(/shares: got \[2\]/);
     const same = await edges.evaluate(model, circuit, { ...input, from: input.into });
     if (same.whole === same.empty) expect(() => same.faithfulness).toThrow(/two different numbers/);
+    const flat = { ...input, metric: metric.custom("nothing", (x) => x.mean("dVocabOut").mul(0)) };
+    await expect(edges.curve(model, scores, flat)).rejects.toThrow(
+      "edges.curve: got a metric of 0 with all edges and with none; expected two different numbers to normalise between",
+    );
   });
 });

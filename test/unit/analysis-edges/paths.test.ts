@@ -112,8 +112,20 @@ describe("paths", () => {
 
   it("refuse unknown nodes, no receivers, no source, and edits that name rows", async () => {
     await expect(edges.paths(model, { ...options, receivers: ["a1.h0.k"] })).rejects.toThrow(
-      /"a1.h0.k", which is no node.*a3.kv0.k/,
+      /"a1.h0.k", which is no node.*nearest: a1.kv0.k, .*a3.kv0.k/,
     );
+    const nearest = async (receiver: string): Promise<string> => {
+      const message = await edges.paths(model, { ...options, receivers: [receiver] }).then(() => "", String);
+      return /nearest: (.*?)\. Senders/.exec(message)?.[1] ?? message;
+    };
+    // By meaning: the same kind and layer first, then the head, then the input.
+    expect(await nearest("a1.h0")).toBe("a1.h0.q, a1.kv0.k, a1.kv0.v");
+    expect(await nearest("a1.h9.q")).toMatch(/^a1.h3.q, a1.h2.q, /);
+    expect(await nearest("L0H1Q")).toMatch(/^a0.h1.q, /);
+    expect(await nearest("a9.h0.v")).toMatch(/^a1.kv0.v, /);
+    expect(await nearest("m7")).toMatch(/^m1, m0, /);
+    expect(await nearest("blocks.0.mlp")).toMatch(/^m0, m1, /);
+    expect(await nearest("hook_logits")).toMatch(/^logits, /);
     await expect(edges.paths(model, { ...options, senders: ["b1"] })).rejects.toThrow(/senders: got "b1"/);
     await expect(edges.paths(model, { ...options, receivers: [] })).rejects.toThrow(/no receivers/);
     const { from: _, ...rest } = options;

@@ -41,8 +41,21 @@ describe("patching refuses", () => {
   });
   it("sites that the model lacks, with the reason", async () => {
     await expect(patching.sweep(model, { ...options, sites: ["mlp_out"] })).rejects.toThrow(
-      /attention only \(no MLP\)/,
+      /^patching.sweep at blocks.0.hook_mlp_out: .*attention only \(no MLP\)/,
     );
+  });
+  it("words that are no site, with the sites that there are", async () => {
+    const expected =
+      'expected one of "attn_in", "attn_out", "attn_scores", ' +
+      '"k", "k_input", "pattern", "q", "q_input", "resid_post", "resid_pre", "result", "v", "v_input", "z". ' +
+      "Name a kind of hook point; layers, positions and heads are options. Nearest: ";
+    const wrong = (site: string): Promise<string> =>
+      patching.sweep(model, { ...options, sites: [site as "z"] }).then(() => "", String);
+    expect(await wrong("resid_prr")).toContain(`patching.sweep: got "resid_prr"; ${expected}"resid_pre"`);
+    expect(await wrong("blocks.0.attn.hook_z")).toContain(`patching.sweep: got "blocks.0.attn.hook_z"; ${expected}`);
+    expect(await wrong("toString")).toContain(`patching.sweep: got "toString"; ${expected}`);
+    const list = patching.patches(model, { ...options, patches: [{ site: "head" as "z", layer: 0 }] });
+    await expect(list).rejects.toThrow(`patching.patches: got "head"; ${expected}`);
   });
   it("axes that a site lacks", async () => {
     const call = patching.sweep(model, { ...options, sites: ["resid_pre"], by: ["head"] });

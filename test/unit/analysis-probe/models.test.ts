@@ -96,6 +96,46 @@ describe("probe.fit on a model", () => {
     expect(Math.max(...along.map(Math.abs))).toBeLessThan(1e-5);
   });
 
+  it("reads new texts with BOS in front, or without, as it was fitted", async () => {
+    const habit = model.tokenizer.prependsBos ?? false;
+    const options = { layers: [1], folds: 4, resamples: 10, method: "difference-of-means", control: false } as const;
+    const text = "The dragons";
+    const own = async (read: ProbeResult, prependBos: boolean): Promise<number> => {
+      const { cache } = await model.run(text, { capture: at.residPost(1), prependBos });
+      const last = numbersOf(cache.get("resid_post", 1).at({ batch: 0, pos: -1 }));
+      const { direction, scale, bias } = read.direction(1);
+      const unit = numbersOf(direction);
+      return scale * last.reduce((sum, x, i) => sum + x * (unit[i] ?? 0), 0) + bias;
+    };
+    for (const prependBos of [!habit, habit]) {
+      const read = await probe.fit(model, examples, { ...options, prependBos });
+      expect(read.provenance.reading).toEqual({ prependBos });
+      const [given] = await read.predict(model, [text]);
+      const expected = await own(read, prependBos);
+      expect(Math.abs(expected - (await own(read, !prependBos)))).toBeGreaterThan(1e-3 * Math.abs(expected));
+      expect(given?.value).toBeCloseTo(expected, 3);
+      expect((await read.predict(model, [text], { prependBos }))[0]).toEqual(given);
+      const score = await read.evaluate(model, [{ text, label: "plural" }]);
+      expect(score.accuracy).toBe(given?.label === "plural" ? 1 : 0);
+      const other = { prependBos: !prependBos };
+      const message = `prependBos: got ${String(!prependBos)}, for a probe that was fitted with ${String(prependBos)}; expected`;
+      await expect(read.predict(model, [text], other)).rejects.toThrow(`probe result: predict: ${message}`);
+      await expect(read.evaluate(model, examples, other)).rejects.toThrow(`probe result: evaluate: ${message}`);
+      const folder = await mkdtemp(join(tmpdir(), "limpid-probe-"));
+      await read.save(join(folder, "bos"));
+      const again = await probe.load(join(folder, "bos"));
+      expect((await again.predict(model, [text]))[0]).toEqual(given);
+      await rm(folder, { recursive: true });
+    }
+    // Fitted without a word about it, a probe has the tokenizer's own habit.
+    expect(fitted.provenance.reading).toEqual({});
+    const [plain] = await fitted.predict(model, [text], { prependBos: habit, pos: "last" });
+    expect(plain).toEqual((await fitted.predict(model, [text], { pos: "last" }))[0]);
+    await expect(fitted.predict(model, [text], { prependBos: !habit, pos: "last" })).rejects.toThrow(
+      "the probe remembers",
+    );
+  });
+
   it("predicts and evaluates texts that it has not seen, and refuses those that it has", async () => {
     const { layer } = fitted.best;
     const fresh = [
