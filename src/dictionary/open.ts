@@ -1,35 +1,33 @@
-/** Opening sparse dictionaries (SAEs, transcoders). Declared; not built yet. */
-import { type LongCallOptions, notBuilt } from "../core/index.js";
+/** Opens dictionaries and sets by name or path, whatever their format. */
+import type { Dictionary } from "./dictionary.js";
+import { locateDictionary } from "./formats/locate.js";
+import { readDictionary } from "./formats/registry.js";
+import { readSet } from "./formats/sets.js";
+import type { OpenDictionaryOptions } from "./formats/types.js";
+import type { DictionarySet } from "./set.js";
 
-/** One feature of a dictionary: a direction at a hook point. */
-export interface DictionaryFeature {
-  /** The hook point that the dictionary writes to, such as `blocks.3.hook_resid_post`. */
-  readonly hook: string;
-  readonly index: number;
-  /** The decoder row, `[dModel]`. */
-  readonly direction: Float32Array;
-  /** Mean activation where the feature is active, when the dictionary knows it. */
-  readonly meanActivation?: number;
-}
-
-/** A sparse dictionary that knows where it reads and writes. */
-export interface Dictionary {
-  readonly name: string;
-  readonly kind: "crosscoder" | "sae" | "transcoder";
-  /** The hook point read. */
-  readonly readHook: string;
-  /** The hook point reconstructed. */
-  readonly writeHook: string;
-  readonly nFeatures: number;
-  /** Returns one feature by index. */
-  feature(index: number): DictionaryFeature;
+/**
+ * Opens a dictionary: an embedded name such as `tiny/resid_post.3`, a folder or weights file of any known format, or a hub
+ * id such as `google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71`.
+ *
+ * Weights that lie in the file as float32 and in the order used are mapped, the others read into memory. What the files do
+ * not say and limpid cannot know, such as the hook point, is asked for. Nothing tells whether the dictionary fits a model:
+ * measure it with `diagnose(dictionary, model, texts)`.
+ *
+ * @throws InputError when there is nothing, FormatError for unknown, damaged or hostile files and missing tensors,
+ * ShapeError for weights that do not fit each other, UnsupportedError for crosscoders, cross-layer transcoders and other
+ * shapes, CheckpointError from the hub.
+ */
+export async function openDictionary(source: string, options: OpenDictionaryOptions = {}): Promise<Dictionary> {
+  return readDictionary(await locateDictionary(source, options));
 }
 
 /**
- * Opens a dictionary: an embedded name such as `tiny/resid_post.3`, or a folder.
+ * Opens dictionaries of several layers: a set that limpid saved, a circuit-tracer set (`config.yaml` and `layer_N` files),
+ * or a folder with one dictionary in each of its folders.
  *
- * @throws NotBuiltError in this version.
+ * @throws what {@link openDictionary} throws, and InputError when two write to the same hook point.
  */
-export function openDictionary(_name: string, _options: LongCallOptions = {}): Promise<Dictionary> {
-  return Promise.reject(notBuilt("openDictionary", "the reader of sparse dictionaries"));
+export async function openDictionarySet(source: string, options: OpenDictionaryOptions = {}): Promise<DictionarySet> {
+  return readSet(await locateDictionary(source, options, "set"));
 }

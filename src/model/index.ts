@@ -14,8 +14,11 @@ export type {
   CheckpointFile,
   CheckpointFormat,
   CheckpointOptions,
+  HubFiles,
+  HubFilesRequest,
   HubOptions,
 } from "./checkpoint/index.js";
+export { fetchHubFiles, isHubId } from "./checkpoint/index.js";
 export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
 export { describeModel, type ModelDescription } from "./describe.js";
 export { type EditBuilders, edit } from "./edits/edit.js";
@@ -28,8 +31,11 @@ export type {
   Change,
   Edit,
   EditCallback,
+  EditModule,
   EditValue,
   ElementIndex,
+  ModuleSite,
+  ModuleWeight,
   PositionSelection,
   Selection,
   ValueSource,

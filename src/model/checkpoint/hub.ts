@@ -59,12 +59,15 @@ async function download(request: SnapshotRequest, cache: ModelCache): Promise<Sn
   return { folder: snapshotFolder(cache, commit), commit };
 }
 
-interface ModelAnswer {
+/** What the hub says of a repository at a revision. */
+export interface ModelAnswer {
   readonly commit: string;
+  /** Paths of all files inside the repository. */
   readonly names: readonly string[];
 }
 
-async function askModel(request: SnapshotRequest): Promise<ModelAnswer> {
+/** Asks the hub for the commit and the files of a revision. */
+export async function askModel(request: SnapshotRequest): Promise<ModelAnswer> {
   const { id, revision, hub } = request;
   const path = `/api/models/${id}/revision/${encodeURIComponent(revision)}`;
   const value = await askJson(request, path, {

@@ -30,7 +30,10 @@ async function capture(view: Model, names: readonly string[]): Promise<(name: st
 
 function difference(a: Tensor, b: Tensor): number {
   expect(a.shape).toEqual(b.shape);
-  return Array.from(a.data, (x, i) => Math.abs(Number(x) - Number(b.data[i]))).reduce((m, x) => Math.max(m, x), 0);
+  return Array.from(a.data as ArrayLike<number>, (x, i) => Math.abs(x - Number(b.data[i]))).reduce(
+    (m, x) => Math.max(m, x),
+    0,
+  );
 }
 
 describe.each([

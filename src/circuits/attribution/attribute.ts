@@ -1,0 +1,255 @@
+/** From a prompt to its attribution graph. */
+import { InputError, type LongCallOptions, throwIfAborted } from "../../core/index.js";
+import type { DictionarySet } from "../../dictionary/index.js";
+import type { Model } from "../../model/index.js";
+import { Engine } from "../../runtime/index.js";
+import { type FrozenPrompt, freezePrompt } from "./frozen.js";
+import { AttributionGraph, type Certificate } from "./graph.js";
+import { type EdgeRow, influence } from "./influence.js";
+import { type LinearModel, linearModel } from "./linear-model.js";
+import { type LogitChoice, logitTargets, type NamedTarget, tokenText } from "./logits.js";
+import { type GraphNode, nodeId } from "./nodes.js";
+import { type RowsContext, RowWalker, type WalkRow } from "./rows.js";
+import { featureTarget } from "./targets.js";
+
+/** Options of {@link attributionGraph}. */
+export interface AttributionGraphOptions extends LogitChoice, LongCallOptions {
+  /** Most features that get edges of their own; those with the most influence. Default 8,192. */
+  readonly maxFeatureNodes?: number;
+  /** The first position whose MLP writes are split into features; before it they are errors. Default 1. */
+  readonly firstPosition?: number;
+  /** `"float64"` makes the certificate about 1e-9. Default `"float32"`. */
+  readonly precision?: "float32" | "float64";
+  /** Targets walked at a time. Default 256. */
+  readonly batch?: number;
+}
+
+/** The features that get rows, the most influential first. */
+class Rows {
+  readonly found = new Map<number, WalkRow>();
+  readonly #walker: RowWalker;
+  readonly #context: RowsContext;
+
+  constructor(walker: RowWalker, context: RowsContext) {
+    this.#walker = walker;
+    this.#context = context;
+  }
+
+  /** Computes the rows of some features, layer by layer. */
+  async add(features: readonly number[], batch: number): Promise<void> {
+    const { linear, frozen } = this.#context;
+    for (let layer = 0; layer < linear.nLayers; layer++) {
+      const own = features.filter((index) => frozen.features[index]?.layer === layer);
+      for (let from = 0; from < own.length; from += batch) {
+        const part = own.slice(from, from + batch);
+        const targets = part.flatMap((index) => {
+          const active = frozen.features[index];
+          return active === undefined ? [] : [featureTarget(linear, frozen, active)];
+        });
+        const rows = await this.#walker.rows(targets);
+        rows.forEach((row, i) => {
+          this.found.set(part[i] ?? -1, row);
+        });
+      }
+    }
+  }
+}
+
+/** Features ranked by the influence that the rows so far give them. */
+function ranked(
+  frozen: FrozenPrompt,
+  found: ReadonlyMap<number, WalkRow>,
+  tops: readonly TargetRow[],
+): readonly number[] {
+  const count = frozen.features.length;
+  const order = [...tops.keys()].map((i) => count + i);
+  const byLayer = [...frozen.features.keys()].sort(
+    (a, b) => (frozen.features[b]?.layer ?? 0) - (frozen.features[a]?.layer ?? 0),
+  );
+  const all = (row: WalkRow): EdgeRow => ({
+    sources: Int32Array.from({ length: count + 1 }, (_, i) => (i < count ? i : count + tops.length)),
+    weights: Float64Array.from([...row.features, absoluteRest(row)]),
+  });
+  const rows = new Map<number, EdgeRow>();
+  tops.forEach(({ row }, i) => rows.set(count + i, all(row)));
+  for (const [index, row] of found) rows.set(index, all(row));
+  const start = new Float64Array(count + tops.length + 1);
+  tops.forEach(({ target }, i) => {
+    start[count + i] = target.weight;
+  });
+  const flow = influence({ order: [...order, ...byLayer], rows, size: start.length }, start);
+  return [...frozen.features.keys()].filter((i) => !found.has(i)).sort((a, b) => (flow[b] ?? 0) - (flow[a] ?? 0));
+}
+
+function absoluteRest({ errors, tokens, positions, attentionBias, decoderBias, constant }: WalkRow): number {
+  const sizes = [errors, tokens, positions].map((part) => part.reduce((sum, x) => sum + Math.abs(x), 0));
+  return sizes.reduce((a, b) => a + b, Math.abs(bias({ attentionBias, decoderBias, constant })));
+}
+
+function bias({
+  attentionBias,
+  decoderBias,
+  constant,
+}: Pick<WalkRow, "attentionBias" | "constant" | "decoderBias">): number {
+  return [...attentionBias, ...decoderBias].reduce((a, b) => a + b, constant);
+}
+
+interface TargetRow {
+  readonly target: NamedTarget;
+  readonly row: WalkRow;
+}
+
+/** Walks from every target, then from features until the budget is spent. */
+async function walkAll(
+  context: RowsContext,
+  targets: readonly NamedTarget[],
+  options: AttributionGraphOptions,
+): Promise<{ readonly tops: readonly TargetRow[]; readonly found: ReadonlyMap<number, WalkRow> }> {
+  const { maxFeatureNodes = 8192, batch = 256, signal, onProgress } = options;
+  const walker = new RowWalker(context, "attribution");
+  const rows = new Rows(walker, context);
+  try {
+    const walked = await walker.rows(targets);
+    const tops = targets.flatMap((target, i) => (walked[i] === undefined ? [] : [{ target, row: walked[i] }]));
+    const count = Math.min(maxFeatureNodes, context.frozen.features.length);
+    // When all fit, their order does not matter; else each round ranks anew what is left.
+    const round = count === context.frozen.features.length ? count : 4 * batch;
+    while (rows.found.size < count) {
+      throwIfAborted(signal, "attributionGraph");
+      await rows.add(
+        ranked(context.frozen, rows.found, tops).slice(0, Math.min(round, count - rows.found.size)),
+        batch,
+      );
+      onProgress?.({ done: rows.found.size, total: count, label: "walk back from features" });
+    }
+    return { tops, found: rows.found };
+  } finally {
+    await walker.close();
+  }
+}
+
+/** Puts rows into the order of nodes: targets, features from the last layer down, leaves. */
+function assemble(
+  linear: LinearModel,
+  frozen: FrozenPrompt,
+  { tops, found }: Awaited<ReturnType<typeof walkAll>>,
+  tokens: readonly number[],
+): {
+  readonly nodes: readonly GraphNode[];
+  readonly rows: ReadonlyMap<number, EdgeRow>;
+  readonly certificate: Certificate;
+} {
+  const kept = [...found.keys()].sort((a, b) => b - a);
+  const nodes: GraphNode[] = tops.map(({ target: { pos, label, weight, token } }) => {
+    return { kind: "target", pos, label, weight, ...(token === undefined ? {} : { token }) };
+  });
+  const featureAt = new Map(kept.map((index, i) => [index, nodes.length + i]));
+  for (const index of kept) {
+    const active = frozen.features[index];
+    if (active === undefined) continue;
+    const { layer, pos, feature, activation } = active;
+    nodes.push({ kind: "feature", layer, pos, feature, activation });
+  }
+  const firstError = nodes.length;
+  for (let layer = 0; layer < linear.nLayers; layer++)
+    for (let pos = 0; pos < frozen.positions; pos++) nodes.push({ kind: "error", layer, pos });
+  const firstToken = nodes.length;
+  tokens.forEach((token, pos) => nodes.push({ kind: "token", pos, token }));
+  const firstPosition = nodes.length;
+  if (linear.hasPositions) for (let pos = 0; pos < frozen.positions; pos++) nodes.push({ kind: "position", pos });
+  const biasNode = nodes.length;
+  nodes.push({ kind: "bias" });
+  const toRow = (row: WalkRow): EdgeRow => {
+    const pairs: [number, number][] = kept.map((index) => [featureAt.get(index) ?? -1, row.features[index] ?? 0]);
+    row.errors.forEach((weight, i) => pairs.push([firstError + i, weight]));
+    row.tokens.forEach((weight, i) => pairs.push([firstToken + i, weight]));
+    if (linear.hasPositions) row.positions.forEach((weight, i) => pairs.push([firstPosition + i, weight]));
+    pairs.push([biasNode, bias(row)]);
+    const real = pairs.filter(([, weight]) => weight !== 0);
+    return {
+      sources: Int32Array.from(real, ([node]) => node),
+      weights: Float64Array.from(real, ([, weight]) => weight),
+    };
+  };
+  const rows = new Map<number, EdgeRow>();
+  tops.forEach(({ row }, i) => rows.set(i, toRow(row)));
+  for (const index of kept) {
+    const row = found.get(index);
+    if (row !== undefined) rows.set(featureAt.get(index) ?? -1, toRow(row));
+  }
+  const named = (i: number): string => nodeId(nodes[i] ?? { kind: "bias" });
+  const checked = [
+    ...tops.map(({ row }, i) => [named(i), row] as const),
+    ...kept.flatMap((index) => {
+      const row = found.get(index);
+      return row === undefined ? [] : [[named(featureAt.get(index) ?? -1), row] as const];
+    }),
+  ];
+  return { nodes, rows, certificate: certify(checked) };
+}
+
+function certify(rows: readonly (readonly [string, WalkRow])[]): Certificate {
+  let worst = { worst: 0, at: "no node" };
+  for (const [at, row] of rows) {
+    const size = row.features.reduce((sum, x) => sum + Math.abs(x), absoluteRest(row));
+    const distance = Math.abs(row.residual) / Math.max(size, 1e-30);
+    if (distance > worst.worst) worst = { worst: distance, at };
+  }
+  return { ...worst, checked: rows.length };
+}
+
+/** One row of token ids. */
+function oneRow(model: Model, prompt: string | readonly number[]): readonly number[] {
+  const tokens =
+    typeof prompt === "string" ? [...(model.toTokens(prompt).data as Iterable<number>)].map(Number) : prompt;
+  if (tokens.length > 1) return tokens;
+  throw new InputError({
+    where: "attributionGraph: prompt",
+    got: `${tokens.length} token`,
+    expected: "two tokens or more: the first is not split into features",
+    fix: "Give a longer prompt.",
+  });
+}
+
+/**
+ * Traces what made a model predict what it predicts after a prompt.
+ *
+ * @param set - Transcoders of MLPs. A layer without one counts as an error as a whole, and the graph says so.
+ * @throws InputError for a prompt of one token, a budget below 1, or targets that have no probability; UnsupportedError for
+ *   dictionaries whose pre-activations are not linear in what they read.
+ */
+export async function attributionGraph(
+  model: Model,
+  prompt: string | readonly number[],
+  set: DictionarySet,
+  options: AttributionGraphOptions = {},
+): Promise<AttributionGraph> {
+  const { precision = "float32", firstPosition = 1, maxFeatureNodes = 8192 } = options;
+  if (!Number.isInteger(maxFeatureNodes) || maxFeatureNodes < 1) throw badBudget(maxFeatureNodes);
+  const tokens = oneRow(model, prompt);
+  const linear = await linearModel(model);
+  const frozen = await freezePrompt(model, linear, tokens, set, { precision, firstPosition });
+  const targets = await logitTargets(model, linear, frozen, options);
+  const engine = Engine.create({});
+  try {
+    const walked = await walkAll({ linear, frozen, precision, engine }, targets, options);
+    const { model: name, identity } = frozen.run.receipt;
+    return new AttributionGraph({
+      ...assemble(linear, frozen, walked, tokens),
+      prompt: tokens.map((token) => tokenText(model, token)),
+      omittedFeatures: frozen.features.length - walked.found.size,
+      provenance: { model: name, identity, dictionaries: set.name, tokens, firstPosition },
+    });
+  } finally {
+    await engine.close();
+  }
+}
+
+function badBudget(got: number): InputError {
+  return new InputError({
+    where: "attributionGraph: maxFeatureNodes",
+    got: String(got),
+    expected: "a whole number of 1 or more",
+    fix: "Leave it out for 8,192.",
+  });
+}

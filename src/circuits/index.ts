@@ -1,0 +1,12 @@
+/** Circuits of features: attribution graphs over transcoders. */
+export { type AttributionGraphOptions, attributionGraph } from "./attribution/attribute.js";
+export {
+  AttributionGraph,
+  type Certificate,
+  type GraphEdge,
+  type GraphParts,
+  type GraphProvenance,
+} from "./attribution/graph.js";
+export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence.js";
+export type { LogitChoice } from "./attribution/logits.js";
+export { type GraphNode, nodeId } from "./attribution/nodes.js";
