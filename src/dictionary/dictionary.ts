@@ -87,6 +87,7 @@ export class Dictionary {
     return this.config.writeHook;
   }
 
+  /** Number of features. */
   get nFeatures(): number {
     return this.config.nFeatures;
   }

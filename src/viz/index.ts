@@ -10,6 +10,7 @@ export { type HtmlOptions, type PictureOptions, toHtml, toHtmlPage, toStaticSvg 
 export {
   attention,
   bars,
+  features,
   heatmap,
   histogram,
   lines,
@@ -34,6 +35,20 @@ export { visibleToken } from "./token-text.js";
 export { displaySymbol, type SaveOptions, View } from "./view.js";
 export type { AttentionOptions } from "./views/attention.js";
 export type { BarOrder, BarsOptions, BarsSpec } from "./views/bars.js";
+export type {
+  FeatureAlike,
+  FeatureBins,
+  FeatureCard,
+  FeatureCardData,
+  FeatureExampleData,
+  FeatureGroup,
+  FeatureGroupData,
+  FeatureOverview,
+  FeatureOverviewData,
+  FeaturesOptions,
+  FeaturesSpec,
+  FeatureTokenValue,
+} from "./views/features-spec.js";
 export type { HeatmapDetails, HeatmapOptions, HeatmapSpec } from "./views/heatmap.js";
 export type {
   HistogramData,

@@ -5,6 +5,8 @@ import type { ViewOptions } from "./spec.js";
 import { View } from "./view.js";
 import { type AttentionOptions, attentionSpec } from "./views/attention.js";
 import { type BarsOptions, barsSpec } from "./views/bars.js";
+import { featuresSpec } from "./views/features.js";
+import type { FeatureCardData, FeaturesOptions } from "./views/features-spec.js";
 import { type HeatmapOptions, heatmapSpec } from "./views/heatmap.js";
 import { type HistogramData, type HistogramOptions, histogramSpec } from "./views/histogram.js";
 import { type LinesData, type LinesOptions, linesSpec } from "./views/lines.js";
@@ -129,6 +131,16 @@ export function tokenLogProbs(
   options: TokenLogProbsOptions = {},
 ): View {
   return new View(tokenLogProbsSpec(tokenTexts, predictions, options));
+}
+
+/**
+ * Returns cards of features of a sparse dictionary, one at a time: how often and how strongly each fires, what it writes and
+ * reads, and examples whose tokens are coloured by its activation; with `overview` also a map and a list of all features.
+ *
+ * @throws ShapeError when lists of an example or of the overview differ in length; InputError when there is nothing to draw.
+ */
+export function features(cards: readonly FeatureCardData[], options: FeaturesOptions = {}): View {
+  return new View(featuresSpec(cards, options));
 }
 
 /**

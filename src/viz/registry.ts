@@ -4,6 +4,8 @@ import type { AttentionSpec } from "./attention/spec.js";
 import type { ViewKind } from "./kind.js";
 import { attentionKind } from "./views/attention.js";
 import { type BarsSpec, barsKind } from "./views/bars.js";
+import { featuresKind } from "./views/features.js";
+import type { FeaturesSpec } from "./views/features-spec.js";
 import { type HeatmapSpec, heatmapKind } from "./views/heatmap.js";
 import { type HistogramSpec, histogramKind } from "./views/histogram.js";
 import { type LinesSpec, linesKind } from "./views/lines.js";
@@ -18,6 +20,7 @@ import { type TokensSpec, tokensKind } from "./views/tokens.js";
 export type ViewSpec =
   | AttentionSpec
   | BarsSpec
+  | FeaturesSpec
   | HeatmapSpec
   | PanelsSpec
   | TableSpec
@@ -31,6 +34,7 @@ export type ViewSpec =
 const kinds: { readonly [Name in ViewSpec["view"]]: ViewKind<Extract<ViewSpec, { view: Name }>> } = {
   attention: attentionKind,
   bars: barsKind,
+  features: featuresKind,
   heatmap: heatmapKind,
   lines: linesKind,
   histogram: histogramKind,

@@ -13,7 +13,16 @@ import { Engine } from "../../src/runtime/index.js";
 import { fixture } from "../helpers/fixtures.js";
 import { randomDictionary } from "../unit/dictionary/random-dictionary.js";
 
-const architectures = ["gpt2", "pythia", "gpt-neox-sequential", "llama-gqa-bias", "gemma2", "qwen3", "tl-no-norm", "tl-lnpre"];
+const architectures = [
+  "gpt2",
+  "pythia",
+  "gpt-neox-sequential",
+  "llama-gqa-bias",
+  "gemma2",
+  "qwen3",
+  "tl-no-norm",
+  "tl-lnpre",
+];
 const tokens = [3, 1, 4, 1, 5];
 const places = ["ln2.hook_normalized", "mlp.hook_in", "hook_mlp_in"] as const;
 
@@ -52,7 +61,7 @@ describe.each(architectures)("%s", (name) => {
           }),
         ),
       );
-      const frozen = await freezePrompt(model, linear, tokens, set, { precision, firstPosition: 1 });
+      const frozen = await freezePrompt(model, tokens, set, { linear, precision, firstPosition: 1 });
       const walker = new RowWalker({ linear, frozen, precision, engine }, `${name}.${place}.${precision}`);
       const rows: WalkRow[] = [];
       for (let layer = 0; layer < nLayers; layer++) {
@@ -65,7 +74,7 @@ describe.each(architectures)("%s", (name) => {
       const exact = await model.withPrecision(precision).run([tokens], { prependBos: false, logits: "last" });
       const cap = model.config.outputLogitsSoftCap ?? 0;
       const targets = [0, 2].map((token) => {
-        const direction = Array.from({ length: dModel }, (_, i) => Number(W_U.at({ dModel: i, dVocabOut: token }).item()));
+        const direction = Array.from({ length: dModel }, (_, i) => W_U.at({ dModel: i, dVocabOut: token }).item());
         const logit = Number(exact.logits.data[token]);
         const value = cap === 0 ? logit : cap * Math.atanh(logit / cap);
         return logitTarget(linear, tokens.length - 1, { direction, constant: Number(b_U.data[token]), value });

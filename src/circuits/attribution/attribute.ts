@@ -228,7 +228,7 @@ export async function attributionGraph(
   if (!Number.isInteger(maxFeatureNodes) || maxFeatureNodes < 1) throw badBudget(maxFeatureNodes);
   const tokens = oneRow(model, prompt);
   const linear = await linearModel(model);
-  const frozen = await freezePrompt(model, linear, tokens, set, { precision, firstPosition });
+  const frozen = await freezePrompt(model, tokens, set, { linear, precision, firstPosition });
   const targets = await logitTargets(model, linear, frozen, options);
   const engine = Engine.create({});
   try {

@@ -8,6 +8,7 @@ import { Tensor } from "../../tensor/index.js";
 import type { FrozenNorm, LinearModel } from "./linear-model.js";
 import { type ReadPlace, type WalkLayer, walkInput } from "./walk.js";
 
+/** The floating-point type of a walk. */
 export type Precision = "float32" | "float64";
 
 /** An active feature: where it is, how strongly it fires, and what it fires from. */
@@ -133,19 +134,26 @@ class Feeds {
   }
 }
 
+/** `b_V + β W_V` of every head, `[head * dHead]`: values whatever attention reads. */
+function valueBias({ W_V, b_V, ln1 }: LinearModel["blocks"][number]): Float64Array {
+  const [, dModel = 0, dHead = 0] = W_V.shape;
+  const out = Float64Array.from(b_V.data as ArrayLike<number>);
+  if (ln1.bias === undefined) return out;
+  const [values, beta] = [W_V.data as ArrayLike<number>, ln1.bias.data as ArrayLike<number>];
+  return out.map((bias, i) => {
+    const start = Math.floor(i / dHead) * dModel * dHead + (i % dHead);
+    let sum = bias;
+    for (let j = 0; j < dModel; j++) sum += (beta[j] ?? 0) * (values[start + j * dHead] ?? 0);
+    return sum;
+  });
+}
+
 /** `b_O + Σ_h (b_V + β W_V) W_O`: what attention writes whatever it reads, because patterns sum to 1. */
-function attentionBias({ W_V, W_O, b_V, b_O, ln1 }: LinearModel["blocks"][number]): Float64Array {
-  const [heads = 0, dModel = 0, dHead = 0] = W_V.shape;
-  const [v, o, bv] = [W_V.data, W_O.data, b_V.data] as unknown as readonly ArrayLike<number>[];
-  const out = Float64Array.from(b_O.data as ArrayLike<number>);
-  const beta = ln1.bias?.data as ArrayLike<number> | undefined;
-  for (let i = 0; i < heads * dHead; i++) {
-    const [head, unit] = [Math.floor(i / dHead), i % dHead];
-    let value = bv?.[i] ?? 0;
-    if (beta !== undefined)
-      for (let j = 0; j < dModel; j++) value += (beta[j] ?? 0) * (v?.[(head * dModel + j) * dHead + unit] ?? 0);
-    for (let k = 0; k < dModel; k++) out[k] = (out[k] ?? 0) + value * (o?.[i * dModel + k] ?? 0);
-  }
+function attentionBias(block: LinearModel["blocks"][number]): Float64Array {
+  const output = block.W_O.data as ArrayLike<number>;
+  const out = Float64Array.from(block.b_O.data as ArrayLike<number>);
+  for (const [i, value] of valueBias(block).entries())
+    for (let k = 0; k < out.length; k++) out[k] = (out[k] ?? 0) + value * (output[i * out.length + k] ?? 0);
   return out;
 }
 
@@ -237,6 +245,7 @@ function errors(run: Run, layer: number, loaded: LoadedDictionary | undefined, f
 
 /** How a prompt is recorded. */
 export interface FreezeOptions {
+  readonly linear: LinearModel;
   readonly precision: Precision;
   /** The first position whose MLP writes are split into features; before it they are errors as a whole. */
   readonly firstPosition: number;
@@ -245,10 +254,9 @@ export interface FreezeOptions {
 /** Runs a prompt once and prepares everything that walks from its targets need. */
 export async function freezePrompt(
   model: Model,
-  linear: LinearModel,
   tokens: readonly number[],
   set: DictionarySet,
-  { precision, firstPosition }: FreezeOptions,
+  { linear, precision, firstPosition }: FreezeOptions,
 ): Promise<FrozenPrompt> {
   const dictionaries = new Map<number, LoadedDictionary>();
   for (const layer of set.layers) dictionaries.set(layer, await load(set.layer(layer)));
@@ -267,7 +275,7 @@ export async function freezePrompt(
     features.push(...own);
     const reads = loaded === undefined ? "stream" : readPlace(loaded.dictionary, layer);
     layers.push({ reads, slots, hasSkip: loaded?.W_skip !== undefined });
-    if (loaded !== undefined) feedDictionary(feeds, loaded, layer, own, { positions, slots, dModel: linear.dModel });
+    if (loaded !== undefined) feedDictionary(feeds, loaded, own, { layer, positions, slots, dModel: linear.dModel });
   }
   feedEnds(feeds, run, linear);
   feeds.set(
@@ -278,14 +286,13 @@ export async function freezePrompt(
   return { run, positions, layers, dictionaries, features, feeds: feeds.all };
 }
 
-function feedDictionary(
-  feeds: Feeds,
-  loaded: LoadedDictionary,
-  layer: number,
-  own: readonly ActiveFeature[],
-  size: Sizes,
-): void {
-  const { positions, slots, dModel } = size;
+interface LayerSizes extends Sizes {
+  readonly layer: number;
+}
+
+/** Feeds what a dictionary writes. */
+function feedDictionary(feeds: Feeds, loaded: LoadedDictionary, own: readonly ActiveFeature[], size: LayerSizes): void {
+  const { layer, positions, slots, dModel } = size;
   feeds.set(walkInput.features(layer), featureWrites(loaded, own, size), [positions, dModel, slots]);
   feeds.set(walkInput.decoderBias(layer), loaded.b_dec.data as ArrayLike<number>, [dModel]);
   if (loaded.W_skip !== undefined)

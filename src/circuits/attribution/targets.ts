@@ -1,6 +1,7 @@
 /** Targets of a walk: features of the prompt, logits, and directions of your own. */
+import { InternalError } from "../../core/index.js";
 import type { Tensor } from "../../tensor/index.js";
-import type { ActiveFeature, FrozenPrompt } from "./frozen.js";
+import type { ActiveFeature, FrozenPrompt, LoadedDictionary } from "./frozen.js";
 import type { LinearModel } from "./linear-model.js";
 import type { WalkTarget } from "./rows.js";
 
@@ -10,24 +11,48 @@ function column(matrix: Tensor, index: number): Float64Array {
   return Float64Array.from({ length: rows }, (_, i) => data[i * columns + index] ?? 0);
 }
 
-function dot(a: ArrayLike<number>, b: ArrayLike<number> | undefined): number {
+function numbers({ data }: Tensor): ArrayLike<number> {
+  return data as ArrayLike<number>;
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b?.[i] ?? 0);
+  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
   return sum;
+}
+
+/** What is added to a feature's pre-activation whatever is read: its bias, the centre, the bias of the norm. */
+function encoderConstant(
+  linear: LinearModel,
+  frozen: FrozenPrompt,
+  active: ActiveFeature,
+  loaded: LoadedDictionary,
+): number {
+  const { layer, feature } = active;
+  const direction = column(loaded.W_enc, feature);
+  const centre = loaded.dictionary.config.subtractsDecoderBias ? dot(direction, numbers(loaded.b_dec)) : 0;
+  const beta = linear.blocks[layer]?.ln2.bias;
+  const fromNorm = frozen.layers[layer]?.reads === "affine" && beta !== undefined ? dot(direction, numbers(beta)) : 0;
+  return Number(loaded.b_enc.data[feature]) - centre + fromNorm;
 }
 
 /** A feature's pre-activation, as a target. */
 export function featureTarget(linear: LinearModel, frozen: FrozenPrompt, active: ActiveFeature): WalkTarget {
-  const loaded = frozen.dictionaries.get(active.layer);
   const { layer, pos, feature, preActivation } = active;
-  const direction = loaded === undefined ? new Float64Array(linear.dModel) : column(loaded.W_enc, feature);
-  const own = Number(loaded?.b_enc.data[feature] ?? 0);
-  const { subtractsDecoderBias = false } = loaded?.dictionary.config ?? {};
-  const centre = subtractsDecoderBias ? dot(direction, loaded?.b_dec.data as ArrayLike<number>) : 0;
-  const readsAffine = frozen.layers[layer]?.reads === "affine";
-  const beta = readsAffine ? dot(direction, linear.blocks[layer]?.ln2.bias?.data as ArrayLike<number> | undefined) : 0;
-  const constant = own - centre + beta;
+  const loaded = frozen.dictionaries.get(layer);
+  if (loaded === undefined) throw noDictionary(layer);
+  const constant = encoderConstant(linear, frozen, active, loaded);
+  const direction = column(loaded.W_enc, feature);
   return { start: { kind: "dictionary", layer }, pos, direction, constant, value: preActivation };
+}
+
+function noDictionary(layer: number): InternalError {
+  return new InternalError({
+    where: `attributionGraph: layer ${layer}`,
+    got: "a feature without its dictionary",
+    expected: "the dictionary that it was read from",
+    fix: "Report this as a bug of limpid.",
+  });
 }
 
 /** A direction at the input of the unembedding, at one position; its value is the logits along it. */
@@ -36,6 +61,7 @@ export function logitTarget(
   pos: number,
   { direction, constant, value }: Pick<WalkTarget, "direction" | "constant" | "value">,
 ): WalkTarget {
-  const beta = dot(direction, linear.lnFinal.bias?.data as ArrayLike<number> | undefined);
+  const { bias } = linear.lnFinal;
+  const beta = bias === undefined ? 0 : dot(direction, numbers(bias));
   return { start: { kind: "unembed" }, pos, direction, constant: constant + beta, value };
 }

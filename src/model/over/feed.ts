@@ -16,7 +16,10 @@ export interface PadModel {
 
 /** Documents that can make their own batches: a `Dataset`. */
 export interface PaddableDocuments {
-  pad(model: PadModel, options: { readonly batchTokens?: number; readonly long: "split" }): AsyncIterable<ModelInput>;
+  pad(
+    model: PadModel,
+    options: { readonly batchTokens?: number; readonly long: "split"; readonly prependBos?: boolean },
+  ): AsyncIterable<ModelInput>;
 }
 
 /** Batches whose making can be stopped by a signal. */
@@ -74,11 +77,12 @@ function openInputs(
   options: FeedOptions,
 ): AsyncIterable<ModelInput> | Iterable<ModelInput> {
   if (typeof inputs === "object" && "pad" in inputs && typeof inputs.pad === "function") {
-    const { batchTokens } = options;
-    return stoppable(
-      inputs.pad(padModel(view), { long: "split", ...(batchTokens === undefined ? {} : { batchTokens }) }),
-      options,
-    );
+    const { batchTokens, prependBos } = options;
+    const given = {
+      ...(batchTokens === undefined ? {} : { batchTokens }),
+      ...(prependBos === undefined ? {} : { prependBos }),
+    };
+    return stoppable(inputs.pad(padModel(view), { long: "split", ...given }), options);
   }
   if (options.batchTokens !== undefined) throw madeAlready();
   if (typeof inputs === "object" && (Symbol.asyncIterator in inputs || Symbol.iterator in inputs))

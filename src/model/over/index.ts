@@ -1,5 +1,6 @@
 /** A model over data: statistics in one pass, or activations in shards. */
 export type { CountedTokens, ExcludeOptions } from "./counted.js";
+export { type CountedBatch, countedBatches } from "./counted-batches.js";
 export type { CustomReducer } from "./custom.js";
 export type { FeedOptions, OverInputs, PaddableDocuments, PadModel } from "./feed.js";
 export type { Histogram, HistogramOptions, QuantileOptions } from "./histogram.js";

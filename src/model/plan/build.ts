@@ -28,9 +28,15 @@ function checkEdits({ applied }: FullGraph, request: GraphRequest, needed: Reado
     for (const hook of resolved.hooks) {
       const sites = applied.filter((one) => one.isGradient !== true && one.index === index && one.hook === hook);
       if (sites.length === 0) throw notOnPath(resolved, hook);
-      if (!sites.some(({ value }) => needed.has(value))) throw unreached(resolved, hook, request);
+      if (!sites.some(({ value }) => needed.has(value)) && !isReadInside(resolved, hook, request))
+        throw unreached(resolved, hook, request);
     }
   });
+}
+
+/** Whether hook points inside a module are asked for, such as a dictionary's activations. */
+function isReadInside({ edit }: ResolvedEdit, hook: string, { captures }: GraphRequest): boolean {
+  return edit.change.kind === "module" && captures.some((name) => name.startsWith(`${hook}.`));
 }
 
 function notOnPath({ edit }: ResolvedEdit, hook: string): UnsupportedError {

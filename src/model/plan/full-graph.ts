@@ -2,7 +2,7 @@
 import { InternalError, UnsupportedError } from "../../core/index.js";
 import { type Graph, GraphBuilder, Ops, type Value } from "../../graph/index.js";
 import type { StoredTensor } from "../../io/index.js";
-import type { BuildContext, SharedInputs, WeightView } from "../components/context.js";
+import type { BuildContext, Precision, SharedInputs, WeightView } from "../components/context.js";
 import { type DecoderValues, decoder, programSteps } from "../components/decoder.js";
 import type { ModelConfig } from "../config.js";
 import { applyEdit, type EditCall, type EditInput, type ModuleSurroundings } from "../edits/apply.js";
@@ -154,6 +154,21 @@ function checkNewPoint({ points }: Collector, hook: string, name: string): void 
   });
 }
 
+/** Names a value of the graph as a hook point. */
+type NameValue = BuildContext["hook"];
+
+/** What a module at a hook point needs of the graph around it. */
+function surroundings(collector: Collector, name: string, precision: Precision, hook: NameValue): ModuleSurroundings {
+  return {
+    precision,
+    read: (read) => readValue(collector, name, read),
+    point: (part, inner, axes) => {
+      checkNewPoint(collector, name, `${name}.${part}`);
+      return hook(`${name}.${part}`, inner, axes);
+    },
+  };
+}
+
 function editsByHook(edits: readonly ResolvedEdit[]): ReadonlyMap<string, readonly NumberedEdit[]> {
   const byHook = new Map<string, NumberedEdit[]>();
   edits.forEach((edit, index) => {
@@ -227,14 +242,7 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
   };
   const hook = (name: string, value: Value, axes: readonly string[]): Value => {
     record(name, value, axes, true);
-    const around: ModuleSurroundings = {
-      precision: request.precision,
-      read: (read) => readValue(collector, name, read),
-      point: (part, inner, innerAxes) => {
-        checkNewPoint(collector, name, `${name}.${part}`);
-        return hook(`${name}.${part}`, inner, innerAxes);
-      },
-    };
+    const around = surroundings(collector, name, request.precision, hook);
     const site = { name, axes, value, isPadded: request.isPadded, around };
     const edited = withEdits(ops, collector, edits.get(name) ?? [], site);
     const { gradients } = request;

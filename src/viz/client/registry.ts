@@ -3,6 +3,7 @@ import type { ViewSpec } from "../registry.js";
 import type { ClientView } from "./view.js";
 import { attentionClient } from "./views/attention.js";
 import { barsClient } from "./views/bars.js";
+import { featuresClient } from "./views/features.js";
 import { heatmapClient } from "./views/heatmap.js";
 import { histogramClient } from "./views/histogram.js";
 import { linesClient } from "./views/lines.js";
@@ -16,6 +17,7 @@ import { tokensClient } from "./views/tokens.js";
 const clients: { readonly [Name in ViewSpec["view"]]: ClientView<Extract<ViewSpec, { view: Name }>> } = {
   attention: attentionClient,
   bars: barsClient,
+  features: featuresClient,
   heatmap: heatmapClient,
   lines: linesClient,
   histogram: histogramClient,

@@ -21,9 +21,8 @@ export interface RandomOptions {
   readonly seed?: number;
 }
 
-export function randomDictionary(options: RandomOptions = {}): Dictionary {
-  const { activation = { kind: "relu" }, readHook = "blocks.0.hook_resid_post", writeHook = readHook } = options;
-  const { dIn = 4, dOut = dIn, nFeatures = 7, hasSkip = false, seed = 0 } = options;
+function weightsOf(config: DictionaryConfig, hasSkip: boolean, seed: number): Map<DictionaryWeightName, Tensor> {
+  const { dIn, dOut, nFeatures, activation } = config;
   const random = createRandom(seed);
   const normal = (...shape: number[]): Tensor => {
     const size = shape.reduce((a, b) => a * b, 1);
@@ -46,18 +45,19 @@ export function randomDictionary(options: RandomOptions = {}): Dictionary {
       normal(nFeatures).map((x) => Math.abs(x)),
     );
   if (hasSkip) weights.set("W_skip", normal(dOut, dIn));
-  const config: DictionaryConfig = {
-    architecture: "standard",
-    activation,
-    dIn,
-    dOut,
-    nFeatures,
-    readHook,
-    writeHook,
-    subtractsDecoderBias: options.subtractsDecoderBias ?? readHook === writeHook,
-    normalization: options.normalization ?? "none",
-  };
-  return new Dictionary({ name: "random", config, weights });
+  return weights;
+}
+
+/** Where an SAE of random numbers stands unless a test says otherwise. */
+const standing = { activation: { kind: "relu" }, dIn: 4, nFeatures: 7, normalization: "none" } as const;
+
+export function randomDictionary(options: RandomOptions = {}): Dictionary {
+  const { hasSkip = false, seed = 0, readHook = "blocks.0.hook_resid_post", ...rest } = options;
+  const { writeHook = readHook, dOut = rest.dIn ?? standing.dIn } = rest;
+  const subtractsDecoderBias = readHook === writeHook;
+  const sizes = { ...standing, subtractsDecoderBias, ...rest, dOut };
+  const config: DictionaryConfig = { architecture: "standard", ...sizes, readHook, writeHook };
+  return new Dictionary({ name: "random", config, weights: weightsOf(config, hasSkip, seed) });
 }
 
 type Matrix = (row: number, column: number) => number;
