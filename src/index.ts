@@ -2,6 +2,7 @@
 export * from "./analysis/index.js";
 export * from "./core/index.js";
 export * from "./data/index.js";
+export * from "./circuits/index.js";
 export * from "./dictionary/index.js";
 export * from "./linalg/index.js";
 export * from "./model/index.js";

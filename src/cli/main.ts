@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { isLimpidError } from "../core/index.js";
 import { addCapture } from "./capture.js";
 import { type CliContext, type CliIo, createContext } from "./context.js";
+import { addDictionary } from "./dictionary.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { addNotebook } from "./notebook.js";
@@ -37,7 +38,8 @@ function buildProgram(context: CliContext): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
     .addHelpText("after", epilogue);
-  for (const add of [addInfo, addRun, addCapture, addGenerate, addTrain, addVerify, addNotebook]) add(program, context);
+  for (const add of [addInfo, addRun, addCapture, addGenerate, addTrain, addDictionary, addVerify, addNotebook])
+    add(program, context);
   return program;
 }
 

@@ -67,7 +67,7 @@ describe("all views on one page", () => {
     expect(complaints).toEqual([]);
     // plotly.js calls its own parts so, too.
     const plots = await page.locator("div.plot").all();
-    expect(plots.length).toBeGreaterThanOrEqual(all.length - 2);
+    expect(plots.length).toBeGreaterThanOrEqual(all.length - 3);
     for (const plot of plots) {
       await plot.focus();
       await plot.press("ArrowRight");

@@ -2,6 +2,7 @@
 import {
   attention,
   bars,
+  features,
   heatmap,
   histogram,
   lines,
@@ -181,6 +182,53 @@ const single = {
     unit: "layer",
     diagonal: true,
   }),
+  features: features(
+    [
+      {
+        index: 3,
+        density: 0.012,
+        meanActivation: 1.1,
+        maxActivation: 2.5,
+        activations: { counts: [5, 9, 4, 1], edges: [0, 1, 2, 3, 4] },
+        logits: { counts: [1, 8, 20, 7, 1], edges: [-0.5, -0.3, -0.1, 0.1, 0.3, 0.5] },
+        top: [
+          { token: " John", value: 0.5 },
+          { token: "\n", value: 0.4 },
+        ],
+        bottom: [{ token: " <s>", value: -0.5 }],
+        reads: [{ token: " and", value: 1.5 }],
+        alike: [
+          { feature: 7, cosine: 0.5 },
+          { feature: 1, cosine: 0.25 },
+        ],
+        groups: [
+          {
+            title: "greatest",
+            low: 2,
+            high: 2.5,
+            examples: [{ tokens: words, values: [0, 0.5, 2.5, 0, 0.1], center: 2 }],
+          },
+          {
+            title: "0–100 % of firings",
+            low: 0.5,
+            high: 2,
+            examples: [{ tokens: words.slice(1, 4), values: [0.5, 0, 0], center: 0 }],
+          },
+        ],
+      },
+      { index: 7, density: 0, meanActivation: 0, maxActivation: 0, groups: [] },
+    ],
+    {
+      title: "Features of one dictionary",
+      overview: {
+        density: [0.1, 0.01, 0.002, 0.012, 0.3, 0.0004, 0.05, 0],
+        maxActivation: [3, 2, 1, 2.5, 4, 0.5, 6, 0],
+        tokens: 5000,
+        labels: ["a", "b", "</i>", "John", "", "x", "y", ""],
+      },
+      help: "Your own text: run it in a notebook.",
+    },
+  ),
   plotly: plotly({
     data: [
       { type: "scatter", name: "squares", x: [1, 2, 3], y: [1, 4, 9] },
@@ -245,6 +293,23 @@ export function viewsWithTexts(texts: readonly [string, string, ...string[]]): r
     ),
   ];
   const more = [
+    features(
+      [
+        {
+          index: 0,
+          density: 0.5,
+          meanActivation: 1,
+          maxActivation: 2,
+          top: texts.map((token) => ({ token, value: 1 })),
+          groups: [{ title: first, low: 0, high: 2, examples: [{ tokens: texts, values, center: 1 }] }],
+        },
+      ],
+      {
+        ...head,
+        help: second,
+        overview: { density: values, maxActivation: values, tokens: 1, labels: texts },
+      },
+    ),
     lines(Object.fromEntries(texts.map((text) => [text, values])), {
       ...head,
       x: axis,
