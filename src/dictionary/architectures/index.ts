@@ -1,7 +1,6 @@
 /** The ways of training a dictionary, one file each. */
 export * from "./architecture.js";
 export type { BatchTopKConfig } from "./batch-topk.js";
-export { agesBuffer } from "./dead.js";
 export type { GatedConfig } from "./gated.js";
 export { dictionaryRandom } from "./initial.js";
 export type { JumpReLUConfig, JumpReLUPenalty } from "./jumprelu.js";

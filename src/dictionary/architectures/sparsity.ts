@@ -6,6 +6,7 @@
  */
 import { InputError } from "../../core/index.js";
 import type { Value } from "../../graph/index.js";
+import type { Tensor } from "../../tensor/index.js";
 import { type Schedule, schedule } from "../../train/index.js";
 import type { BuildContext, TrainingShape } from "./architecture.js";
 import { filled } from "./initial.js";

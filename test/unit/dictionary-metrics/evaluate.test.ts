@@ -1,5 +1,6 @@
 /** Evaluation on a model against plain loops over single runs. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { data } from "../../../src/data/index.js";
 import {
   type Dictionary,
   type DictionaryEvaluation,
@@ -284,6 +285,15 @@ describe("data and options", () => {
     const withBos = await evaluateDictionary(model, trained, ["Rain fell"], { excludeSpecial: false });
     const without = await evaluateDictionary(model, sae, ["Rain fell"], { excludeSpecial: false });
     expect(withBos.provenance.tokens).toBe(without.provenance.tokens + 1);
+  });
+
+  test("documents of a dataset get BOS when asked, and one row each", async () => {
+    const documents = data.text(["Rain fell", "The ship was in the north of the sea"]);
+    const count = async (prependBos: boolean): Promise<number> => {
+      const options = { prependBos, excludeSpecial: false, losses: false };
+      return (await evaluateDictionary(model, sae, documents, options)).provenance.tokens;
+    };
+    expect(await count(true)).toBe((await count(false)) + 2);
   });
 
   test("wrong use is refused", async () => {
