@@ -15,7 +15,7 @@ const others = readdirSync(folder).filter((name) => name.endsWith(".ipynb") && n
 /** The five questions in the order of the cells; of those that are not built yet, the public names that they need. */
 const questions: readonly (readonly [string, RegExp?])[] = [
   ["1, which heads move the name"],
-  ["2, what does this feature do", /openDictionary|edit\.steer|generate/],
+  ["2, what does this feature do"],
   ["3, when does the model know"],
   ["4, where is it readable"],
   ["5, which layers could go", /data\.file|redundancy\.report/],
