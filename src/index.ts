@@ -1,8 +1,8 @@
 /** limpid: see-through transformers from TypeScript. */
 export * from "./analysis/index.js";
+export * from "./circuits/index.js";
 export * from "./core/index.js";
 export * from "./data/index.js";
-export * from "./circuits/index.js";
 export * from "./dictionary/index.js";
 export * from "./linalg/index.js";
 export * from "./model/index.js";

@@ -60,7 +60,6 @@ interface Question {
   readonly dictionary: Dictionary;
   readonly input: Tensor;
   readonly width: number;
-  readonly axis: string;
   readonly build: Build;
 }
 
@@ -118,7 +117,7 @@ function shaped(name: string, { data, shape }: RawTensor, input: Tensor): Tensor
 /** Returns activations of inputs. */
 export async function runEncode(dictionary: Dictionary, input: Tensor, options: EngineOption): Promise<Tensor> {
   const build: Build = (context, x) => ({ acts: encodeGraph(context, normalizeInput(context, x).value).acts });
-  const question = { dictionary, input, width: dictionary.config.dIn, axis: "feature", build };
+  const question = { dictionary, input, width: dictionary.config.dIn, build };
   const { acts } = await answer(question, options);
   return acts as Tensor;
 }
@@ -135,10 +134,7 @@ export async function runDecode(dictionary: Dictionary, input: Tensor, options: 
     });
   }
   const build: Build = (context, acts) => ({ reconstruction: decodeGraph(context, acts, acts, false) });
-  const { reconstruction } = await answer(
-    { dictionary, input, width: config.nFeatures, axis: "dModel", build },
-    options,
-  );
+  const { reconstruction } = await answer({ dictionary, input, width: config.nFeatures, build }, options);
   return reconstruction as Tensor;
 }
 
@@ -150,7 +146,7 @@ export async function runForward(dictionary: Dictionary, input: Tensor, options:
     const { acts } = encodeGraph(context, value);
     return { acts, reconstruction: undo(decodeGraph(context, acts, value, hasSkip)) };
   };
-  const question = { dictionary, input, width: dictionary.config.dIn, axis: "feature", build };
+  const question = { dictionary, input, width: dictionary.config.dIn, build };
   const { acts, reconstruction } = await answer(question, options);
   return { acts: acts as Tensor, reconstruction: reconstruction as Tensor };
 }

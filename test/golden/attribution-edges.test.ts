@@ -153,5 +153,11 @@ test("a budget keeps the features with most influence, and bad input is refused"
     randomDictionary({ dIn: model.config.dModel, readHook: "blocks.0.hook_resid_post" }),
   ]);
   await expect(attributionGraph(model, tokens, sae)).rejects.toThrow("a transcoder from the input of an MLP");
+  const edited = model.with(edit.zero(at.mlpOut(0)));
+  await expect(attributionGraph(edited, tokens, set)).rejects.toThrow(
+    "got an edited model (zero); expected the model as it is",
+  );
+  const signal = AbortSignal.abort();
+  await expect(attributionGraph(model, tokens, set, { signal })).rejects.toThrow(/abort/i);
   await model.close();
 });

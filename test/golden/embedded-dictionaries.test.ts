@@ -44,6 +44,10 @@ test("a capital is traced to features and tokens, and the certificate holds", as
   const { replacement, completeness } = graph.scores();
   expect(replacement).toBeGreaterThan(0.2);
   expect(completeness).toBeGreaterThan(0.4);
+  const { logits } = await model.run(prompt, { logits: "last" });
+  const numbers = Array.from(logits.data as ArrayLike<number>);
+  const least = numbers.indexOf(Math.min(...numbers));
+  await expect(attributionGraph(model, prompt, set, { target: [least] })).rejects.toThrow("tokens of probability");
   const pruned = graph.prune();
   expect(pruned.nodes.length).toBeLessThan(graph.nodes.length / 2);
 });

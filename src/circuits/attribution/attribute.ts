@@ -1,5 +1,5 @@
 /** From a prompt to its attribution graph. */
-import { InputError, type LongCallOptions, throwIfAborted } from "../../core/index.js";
+import { InputError, type LongCallOptions, progressOf, throwIfAborted } from "../../core/index.js";
 import type { DictionarySet } from "../../dictionary/index.js";
 import type { Model } from "../../model/index.js";
 import { Engine } from "../../runtime/index.js";
@@ -35,23 +35,28 @@ class Rows {
     this.#context = context;
   }
 
-  /** Computes the rows of some features, layer by layer. */
-  async add(features: readonly number[], batch: number): Promise<void> {
+  /** Computes the rows of some features, in batches of one layer each; calls back before every batch. */
+  async add(features: readonly number[], batch: number, beforeBatch: () => void): Promise<void> {
     const { linear, frozen } = this.#context;
     for (let layer = 0; layer < linear.nLayers; layer++) {
       const own = features.filter((index) => frozen.features[index]?.layer === layer);
       for (let from = 0; from < own.length; from += batch) {
-        const part = own.slice(from, from + batch);
-        const targets = part.flatMap((index) => {
-          const active = frozen.features[index];
-          return active === undefined ? [] : [featureTarget(linear, frozen, active)];
-        });
-        const rows = await this.#walker.rows(targets);
-        rows.forEach((row, i) => {
-          this.found.set(part[i] ?? -1, row);
-        });
+        beforeBatch();
+        await this.#addBatch(own.slice(from, from + batch));
       }
     }
+  }
+
+  async #addBatch(features: readonly number[]): Promise<void> {
+    const { linear, frozen } = this.#context;
+    const targets = features.flatMap((index) => {
+      const active = frozen.features[index];
+      return active === undefined ? [] : [featureTarget(linear, frozen, active)];
+    });
+    const rows = await this.#walker.rows(targets);
+    rows.forEach((row, i) => {
+      this.found.set(features[i] ?? -1, row);
+    });
   }
 }
 
@@ -105,7 +110,8 @@ async function walkAll(
   targets: readonly NamedTarget[],
   options: AttributionGraphOptions,
 ): Promise<{ readonly tops: readonly TargetRow[]; readonly found: ReadonlyMap<number, WalkRow> }> {
-  const { maxFeatureNodes = 8192, batch = 256, signal, onProgress } = options;
+  const { maxFeatureNodes = 8192, batch = 256, signal } = options;
+  const report = progressOf(options);
   const walker = new RowWalker(context, "attribution");
   const rows = new Rows(walker, context);
   try {
@@ -114,14 +120,15 @@ async function walkAll(
     const count = Math.min(maxFeatureNodes, context.frozen.features.length);
     // When all fit, their order does not matter; else each round ranks anew what is left.
     const round = count === context.frozen.features.length ? count : 4 * batch;
-    while (rows.found.size < count) {
+    const beforeBatch = (): void => {
       throwIfAborted(signal, "attributionGraph");
-      await rows.add(
-        ranked(context.frozen, rows.found, tops).slice(0, Math.min(round, count - rows.found.size)),
-        batch,
-      );
-      onProgress?.({ done: rows.found.size, total: count, label: "walk back from features" });
+      report?.({ done: rows.found.size, total: count, label: "walk back from features" });
+    };
+    while (rows.found.size < count) {
+      const next = ranked(context.frozen, rows.found, tops).slice(0, Math.min(round, count - rows.found.size));
+      await rows.add(next, batch, beforeBatch);
     }
+    report?.({ done: count, total: count, label: "walk back from features" });
     return { tops, found: rows.found };
   } finally {
     await walker.close();

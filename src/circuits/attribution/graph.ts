@@ -6,6 +6,7 @@ import {
   type GraphScores,
   graphScores,
   influence,
+  keepEdges,
   type PruneOptions,
   prune,
 } from "./influence.js";
@@ -168,15 +169,7 @@ function withoutLeaves(
   rows: ReadonlyMap<number, EdgeRow>,
   isLeft: (node: number) => boolean,
 ): ReadonlyMap<number, EdgeRow> {
-  return new Map([...rows].map(([node, row]) => [node, filtered(row, (source) => !isLeft(source))]));
-}
-
-function filtered({ sources, weights }: EdgeRow, keep: (source: number) => boolean): EdgeRow {
-  const indices = [...sources.keys()].filter((i) => keep(sources[i] ?? -1));
-  return {
-    sources: Int32Array.from(indices, (i) => sources[i] ?? 0),
-    weights: Float64Array.from(indices, (i) => weights[i] ?? 0),
-  };
+  return new Map([...rows].map(([node, row]) => [node, keepEdges(row, (source) => !isLeft(source))]));
 }
 
 function renumbered(
@@ -186,7 +179,7 @@ function renumbered(
   return new Map(
     [...rows].flatMap(([node, row]) => {
       const index = place.get(node);
-      const kept = filtered(row, (source) => place.has(source));
+      const kept = keepEdges(row, (source) => place.has(source));
       const sources = Int32Array.from(kept.sources, (source) => place.get(source) ?? 0);
       return index === undefined ? [] : [[index, { sources, weights: kept.weights }] as const];
     }),

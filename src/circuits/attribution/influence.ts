@@ -85,13 +85,14 @@ function restricted({ rows }: EdgeRows, nodes: readonly boolean[]): ReadonlyMap<
     if (nodes[node] === true)
       kept.set(
         node,
-        chosen(row, (source) => nodes[source] === true),
+        keepEdges(row, (source) => nodes[source] === true),
       );
   }
   return kept;
 }
 
-function chosen({ sources, weights }: EdgeRow, keep: (source: number, index: number) => boolean): EdgeRow {
+/** Returns the edges of a row that pass a test of their source and their place in the row. */
+export function keepEdges({ sources, weights }: EdgeRow, keep: (source: number, index: number) => boolean): EdgeRow {
   const indices = [...sources.keys()].filter((i) => keep(sources[i] ?? -1, i));
   return {
     sources: Int32Array.from(indices, (i) => sources[i] ?? 0),
@@ -113,7 +114,7 @@ function pruneEdges(graph: EdgeRows, start: ArrayLike<number>, share: number): R
   for (const [node, row] of graph.rows)
     rows.set(
       node,
-      chosen(row, () => keep[next++] === true),
+      keepEdges(row, () => keep[next++] === true),
     );
   return rows;
 }

@@ -72,14 +72,20 @@ async function block(model: Model, layer: number, hasNorm: boolean): Promise<Lin
 }
 
 /** Refuses what the linear walk does not describe. */
-function checkModel(model: Model): void {
-  if (!model.config.attnOnly) return;
-  throw new UnsupportedError({
-    where: "attributionGraph",
-    got: "a model without MLPs",
-    expected: "a model with MLPs",
-    fix: "Use the edge methods of analysis (edges, qk), which need no dictionaries.",
-  });
+function checkModel({ config, view }: Model): void {
+  const refuse = (got: string, expected: string, fix: string): UnsupportedError =>
+    new UnsupportedError({ where: "attributionGraph", got, expected, fix });
+  if (config.attnOnly) {
+    const fix = "Use the edge methods of analysis (edges, qk), which need no dictionaries.";
+    throw refuse("a model without MLPs", "a model with MLPs", fix);
+  }
+  const isWhole = view.layers.length === config.nLayers && view.layers.every((layer, i) => layer === i);
+  if (view.edits.length > 0 || !isWhole) {
+    const got = isWhole
+      ? `an edited model (${view.edits.map(({ name }) => name).join(", ")})`
+      : "another list of layers";
+    throw refuse(got, "the model as it is: the walk does not know of changes", "Trace the model that you edited from.");
+  }
 }
 
 /** Reads the linear part of a model. */

@@ -26,6 +26,9 @@ export interface NamedTarget extends WalkTarget {
 const share = 0.95;
 const most = 10;
 
+/** Influence flows from probabilities: below this there is nothing to follow. */
+const leastMass = 1e-6;
+
 /** Logits before a soft cap. */
 function uncapped(logits: Float64Array, cap: number | undefined): Float64Array {
   return cap === undefined ? logits : logits.map((logit) => cap * Math.atanh(logit / cap));
@@ -112,7 +115,10 @@ export async function logitTargets(
     return [{ ...walk, label: `${JSON.stringify(text(a))} - ${JSON.stringify(text(b))}`, weight: 1 }];
   }
   const chosen = target === undefined ? likely(probabilities) : target.map((token) => tokenOf(model, token));
-  if (chosen.length === 0) throw noTarget();
+  if (chosen.length === 0) throw badTarget("an empty list", "at least one token");
+  const mass = chosen.reduce((sum, token) => sum + (probabilities[token] ?? 0), 0);
+  if (mass < leastMass)
+    throw badTarget(`tokens of probability ${mass.toExponential(1)}`, `at least ${leastMass} in all`);
   return chosen.map((token) => {
     const value = (logits[token] ?? 0) - mean;
     const walk = logitTarget(linear, pos, { ...unembedding.centred(token), value });
@@ -120,11 +126,11 @@ export async function logitTargets(
   });
 }
 
-function noTarget(): InputError {
+function badTarget(got: string, expected: string): InputError {
   return new InputError({
     where: "attributionGraph: target",
-    got: "an empty list",
-    expected: "at least one token",
-    fix: "Leave it out for the most likely tokens.",
+    got,
+    expected,
+    fix: "Leave it out for the most likely tokens, or ask for a logitDiff, which needs no probability.",
   });
 }

@@ -1,7 +1,6 @@
 /** circuit-tracer's per-layer transcoders: `config.yaml` and `layer_N.safetensors`, with encoders as `[F, d]`. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { parse } from "yaml";
 import { FormatError, formatList, InputError, UnsupportedError } from "../../core/index.js";
 import type { Activation } from "../config.js";
 import type { Dictionary } from "../dictionary.js";
@@ -27,6 +26,7 @@ export interface TracerConfig {
 
 async function readYaml(path: string): Promise<unknown> {
   const text = await readFile(path, "utf8");
+  const { parse } = await import("yaml");
   try {
     return parse(text, { maxAliasCount: 10 }) as unknown;
   } catch (cause) {

@@ -98,7 +98,7 @@ export class DictionaryEvaluation {
       },
     );
     if (alive.length === 0) return numbers;
-    const note = `features that fire; ${this.dead.count} fired on none of ${this.dead.tokens.toLocaleString("en-US")} tokens`;
+    const note = `features that fire; ${this.dead.count} dead on ${this.dead.tokens.toLocaleString("en-US")} tokens`;
     return panels([numbers, histogram(alive, { title: "Density", note, name: "log10 of the fraction of tokens" })]);
   }
 

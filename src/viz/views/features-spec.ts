@@ -136,5 +136,5 @@ export function cardFacts({ density, meanActivation, maxActivation }: FeatureCar
 /** Returns the words for how many features there are, and how many of them fired. */
 export function overviewFacts({ logDensity, tokens }: FeatureOverview): string {
   const dead = logDensity.filter((one) => Number(one) === Number.NEGATIVE_INFINITY).length;
-  return `${logDensity.length} features; ${dead} fired on none of ${tokens} tokens`;
+  return `${logDensity.length} features; ${dead} dead on ${tokens} tokens`;
 }

@@ -112,7 +112,7 @@ describe("an overview", () => {
     const dashboard = await featureDashboard(model, sae, examples, { features: [5], tokens: 3 });
     const words = dashboard.readouts[0]?.top.map(({ token }) => token.trim()).filter((token) => token !== "");
     expect(overview.words[5]).toBe(words?.join(" "));
-    expect(overview.toView().toText()).toContain(`30 features; ${overview.dead.length} fired on none of`);
+    expect(overview.toView().toText()).toContain(`30 features; ${overview.dead.length} dead on`);
     expect(overview.toString()).toContain("median density");
     const known = sae.withStatistics(evaluation.statistics);
     expect((await dictionaryOverview(model, known)).statistics).toBe(evaluation.statistics);

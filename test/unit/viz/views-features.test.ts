@@ -43,9 +43,9 @@ test("examples of all cards lie in common lists, as shares of their own feature'
 test("an overview says how many features never fired", () => {
   const overview = { density: [0.1, 0, 0.001], maxActivation: [1, 0, 2], tokens: 100 };
   const view = features([], { overview });
-  expect(view.toText()).toContain("3 features; 1 fired on none of 100 tokens");
+  expect(view.toText()).toContain("3 features; 1 dead on 100 tokens");
   expect((view.spec as FeaturesSpec).overview?.logDensity[1]).toBe("-Infinity");
-  expect(view.summary()).toBe("Features: 3 features; 1 fired on none of 100 tokens.");
+  expect(view.summary()).toBe("Features: 3 features; 1 dead on 100 tokens.");
 });
 
 test("text names the facts of the first cards and how many more there are", () => {
