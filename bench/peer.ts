@@ -63,7 +63,10 @@ export async function startPeer(folder: string): Promise<Peer> {
 /** A running peer that trains. */
 export interface TrainingPeer extends Pick<Peer, "version" | "gemm" | "close"> {
   /** Makes what later steps are taken of. */
-  make(asked: { readonly what: "lm" | "sae"; readonly sizes: Readonly<Record<string, number>> }): Promise<void>;
+  make(asked: {
+    readonly what: "lm" | "sae" | "topk";
+    readonly sizes: Readonly<Record<string, number>>;
+  }): Promise<void>;
   /** Milliseconds of each step, and the process's peak of memory so far. */
   step(asked: {
     readonly threads: number;

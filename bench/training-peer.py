@@ -1,7 +1,8 @@
 """PyTorch eager training steps: the peer of the training benchmarks.
 
 Reads one JSON request a line on standard input, answers with one JSON line. `lm` is a GPT-2 (pre-norm, learned positions,
-tied head, tanh GELU) with AdamW and clipping by norm; `sae` a ReLU autoencoder with an L1 penalty and Adam.
+tied head, tanh GELU) with AdamW and clipping by norm; `sae` a ReLU autoencoder with an L1 penalty and Adam, `topk` a TopK
+autoencoder that decodes densely, with Adam.
 """
 import json
 import resource
@@ -82,6 +83,25 @@ def sae_step(width, features, rows):
     return step
 
 
+def topk_step(width, features, rows, k):
+    torch.manual_seed(0)
+    W_enc = nn.Parameter(torch.randn(width, features) / width**0.5)
+    W_dec = nn.Parameter(W_enc.detach().T.clone())
+    b_enc, b_dec = nn.Parameter(torch.zeros(features)), nn.Parameter(torch.zeros(width))
+    optimizer = torch.optim.Adam([W_enc, W_dec, b_enc, b_dec], lr=1e-4)
+    x = torch.randn(rows, width)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        values, indices = ((x - b_dec) @ W_enc + b_enc).topk(k, sorted=False)
+        features_ = torch.zeros(rows, features).scatter(1, indices, F.relu(values))
+        error = features_ @ W_dec + b_dec - x
+        error.pow(2).sum(-1).mean().backward()
+        optimizer.step()
+
+    return step
+
+
 def gemm(size):
     a, b = torch.randn(size, size), torch.randn(size, size)
     best = float("inf")
@@ -96,7 +116,7 @@ def main():
     torch.set_flush_denormal(True)
     blas = next((line.strip() for line in torch.__config__.show().split("\n") if "BLAS" in line.upper()), "")
     print(json.dumps({"torch": torch.__version__, "blas": blas[:60]}), flush=True)
-    steps, step = {"lm": lm_step, "sae": sae_step}, None
+    steps, step = {"lm": lm_step, "sae": sae_step, "topk": topk_step}, None
     for line in sys.stdin:
         request = json.loads(line)
         if request["kind"] == "make":

@@ -35,7 +35,7 @@ async function measure(architecture: ArchitectureConfig, seed: number, steps: nu
   const world = plantedFeatures({ d: 64, features: 128, p: 0.03, seed });
   const { dictionary, summary } = await trainDictionaryOn(
     { planted: world.batch(0, tokens).x },
-    { from: "planted", architecture, width: 128, batch: 1024, steps, seed },
+    { from: "planted", architecture, width: 128, batch: 1024, steps, seed, learningRate: 1e-2 },
   );
   const decoder = dictionary.weight("W_dec");
   if (!(decoder instanceof Tensor)) throw new Error("weights in memory");

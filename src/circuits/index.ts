@@ -10,3 +10,4 @@ export {
 export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence.js";
 export type { LogitChoice } from "./attribution/logits.js";
 export { type GraphNode, nodeId } from "./attribution/nodes.js";
+export * from "./verify/index.js";

@@ -30,6 +30,7 @@ export type { OpenDictionaryOptions } from "./formats/types.js";
 export * from "./metrics/index.js";
 export type { EngineOption, Forward } from "./numeric.js";
 export { openDictionary, openDictionarySet } from "./open.js";
+export { dictionaryPrefix } from "./prefix.js";
 export { type SaveDictionaryOptions, saveDictionary, saveDictionarySet } from "./save.js";
 export { type SaveSaeLensOptions, saveAsSaeLens } from "./save-saelens.js";
 export { DictionarySet } from "./set.js";

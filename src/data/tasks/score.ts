@@ -32,12 +32,17 @@ export function scoreLogits(where: string, logits: Tensor, { end, right, wrong }
     const from = (row * length + (length === 1 ? 0 : last)) * vocabulary;
     const values = Float64Array.from({ length: vocabulary }, (_, id) => Number(logits.data[from + id]));
     const one = scoreRow(values, right[row] ?? [], wrong[row] ?? []);
-    total.accuracy += one.accuracy / rows;
-    total.preference += one.preference / rows;
-    total.logitDiff += one.logitDiff / rows;
-    total.probDiff += one.probDiff / rows;
+    total.accuracy += one.accuracy;
+    total.preference += one.preference;
+    total.logitDiff += one.logitDiff;
+    total.probDiff += one.probDiff;
   }
-  return total;
+  return {
+    accuracy: total.accuracy / rows,
+    preference: total.preference / rows,
+    logitDiff: total.logitDiff / rows,
+    probDiff: total.probDiff / rows,
+  };
 }
 
 function scoreRow(values: Float64Array, right: readonly number[], wrong: readonly number[]): TaskScore {

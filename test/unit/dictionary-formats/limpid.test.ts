@@ -13,6 +13,7 @@ import {
 } from "../../../src/dictionary/index.js";
 import { openSafetensors } from "../../../src/io/index.js";
 import { Tensor } from "../../../src/tensor/index.js";
+import { tryMount } from "../../helpers/small-disk.js";
 import { randomDictionary } from "../dictionary/random-dictionary.js";
 import { refusal } from "../io/support.js";
 import { editJson, editTensors, freshPath } from "./support.js";
@@ -294,7 +295,7 @@ describe("a set", () => {
 describe("a full disk", () => {
   const mount = freshPath("tiny-disk");
   mkdirSync(mount);
-  const isMounted = tryMount(mount);
+  const isMounted = tryMount(mount, "64k");
   afterAll(() => {
     if (isMounted) execFileSync("umount", [mount]);
   });
@@ -309,13 +310,3 @@ describe("a full disk", () => {
     expect(existsSync(mount) && statSync(mount).isDirectory()).toBe(true);
   });
 });
-
-/** Mounts a file system of 64 KiB; only root can. */
-function tryMount(path: string): boolean {
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", path], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}

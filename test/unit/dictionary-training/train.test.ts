@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import {
   type ArchitectureConfig,
   Dictionary,
+  dictionaryPrefix,
   matchFeatures,
   openDictionary,
   plantedFeatures,
@@ -67,6 +68,26 @@ describe("a trained dictionary", () => {
     expect(judged.mse / meanSquare(x)).toBeLessThan(0.9);
     expect(judged.l0).toBeLessThan(8);
     if (architecture.name === "matryoshka_batch_topk") expect(sae?.config.prefixes).toEqual([4, 16]);
+  });
+
+  test("that is nested gives its prefixes: the first features, alone", async () => {
+    const architecture = { name: "matryoshka_batch_topk", k: 3, prefixes: [4, 16] } as const;
+    const { dictionary } = await trainDictionaryOn(activations, { ...quick, architecture, steps: 60 });
+    const prefix = await dictionaryPrefix(dictionary, 4);
+    expect([prefix.nFeatures, prefix.config.prefixes]).toEqual([4, [4]]);
+    const x = normalVectors(5, 6, 9);
+    const [whole, part] = [await dictionary.forward(x), await prefix.forward(x)];
+    const own = numbersOf(whole.acts).filter((_, i) => i % 16 < 4);
+    numbersOf(part.acts).forEach((value, i) => expect(value).toBeCloseTo(own[i] ?? Number.NaN, 5));
+    const [decoder, bias] = [weightOf(dictionary, "W_dec"), weightOf(dictionary, "b_dec")];
+    numbersOf(part.reconstruction).forEach((value, i) => {
+      const row = Math.floor(i / 6);
+      const sum = [0, 1, 2, 3].reduce((a, f) => a + (own[4 * row + f] ?? 0) * (decoder[6 * f + (i % 6)] ?? 0), 0);
+      expect(value).toBeCloseTo(sum + (bias[i % 6] ?? 0), 4);
+    });
+    expect(await refusal(() => dictionaryPrefix(dictionary, 5))).toContain("got 5 features; expected one of 4, 16");
+    const plain = await trainDictionaryOn(activations, { ...quick, architecture: "topk", k: 2 });
+    expect(await refusal(() => dictionaryPrefix(plain.dictionary, 4))).toContain("got a dictionary without prefixes");
   });
 
   test("reports loss, L0, FVU and dead features at every step, and says what it is", async () => {

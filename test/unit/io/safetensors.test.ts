@@ -18,6 +18,7 @@ import {
   writeSafetensorsStream,
 } from "../../../src/io/index.js";
 import { Tensor } from "../../../src/tensor/index.js";
+import { tryMount } from "../../helpers/small-disk.js";
 import { collected, expectedOf, expectTensor, fixture, refusal, temporaryFolder, valuesOf } from "./support.js";
 
 const folder = temporaryFolder();
@@ -461,7 +462,7 @@ describe("writeSafetensorsStream", () => {
 describe("a full disk", () => {
   const mount = join(folder, "tiny-disk");
   mkdirSync(mount);
-  const isMounted = tryMount(mount);
+  const isMounted = tryMount(mount, "64k");
   afterAll(() => {
     if (isMounted) execFileSync("umount", [mount]);
   });
@@ -492,13 +493,3 @@ describe("a full disk", () => {
     expect(readdirSync(mount)).toEqual(["other"]);
   });
 });
-
-/** Mounts a file system of 64 KiB; only root can. */
-function tryMount(path: string): boolean {
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", path], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
