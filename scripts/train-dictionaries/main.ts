@@ -1,5 +1,5 @@
 /**
- * Remakes the dictionaries of the embedded model: `npm run train:dictionaries [-- --threads N]`.
+ * Remakes the dictionaries of the embedded model: `npm run train:dictionaries [-- --threads N] [--only mlp.4]`.
  *
  * Transcoders of every MLP and an SAE of the stream after every layer, all in one pass over rows like those that the model
  * was trained on. Resumable; the result is the same bits on the same machine.
@@ -52,17 +52,24 @@ function documents(source: RowSource, seed: number, count: number): ReturnType<t
   return data.tokens(makeRows(source, seed, count, 1).map(({ ids }) => ids.subarray(0, 256)));
 }
 
-async function train(model: Model, source: RowSource, threads: number): Promise<readonly Dictionary[]> {
+interface TrainOptions {
+  readonly threads: number;
+  /** Trains this one alone. */
+  readonly only: string | undefined;
+}
+
+async function train(model: Model, source: RowSource, { threads, only }: TrainOptions): Promise<readonly Dictionary[]> {
   const { batch, steps, rows, seed, learningRate } = settings;
   const report = progressReporter({ sink: process.stderr });
-  const { dictionaries } = await trainDictionaries(model, documents(source, 11, rows), specs(model), {
+  const chosen = specs(model).filter(({ name }) => only === undefined || name === only);
+  const { dictionaries } = await trainDictionaries(model, documents(source, 11, rows), chosen, {
     batch,
     steps,
     seed,
     learningRate,
     contextLength: 256,
     threads,
-    folder: cache,
+    folder: only === undefined ? cache : `${cache}-${only}`,
     checkpointEvery: 250,
     onProgress: report,
   });
@@ -70,13 +77,22 @@ async function train(model: Model, source: RowSource, threads: number): Promise<
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { threads: { type: "string", default: "2" } } });
+  const { values } = parseArgs({
+    options: { threads: { type: "string", default: "2" }, only: { type: "string" } },
+  });
   const model = await loadModel("tiny");
   const tokenizer = await openVocabulary();
   const source = await openSource(tokenizer);
-  const trained = await train(model, source, Number(values.threads));
+  const { only } = values;
+  const trained = await train(model, source, { threads: Number(values.threads), only });
   const heldOut = { ...source, text: (await openStream("test", tokenizer)).ids };
   const rows = documents(heldOut, 12, 128);
+  if (only !== undefined) {
+    // Beside the shipped ones, which were trained together.
+    for (const one of trained) console.log(String(await evaluateDictionary(model, one, rows)), `\nin ${cache}-${only}`);
+    await model.close();
+    return;
+  }
   const measured = async (name: string, kind: string): Promise<DictionarySet> => {
     const set = new DictionarySet(
       name,

@@ -146,6 +146,8 @@ async function harvest(model: Model, parts: Harvest, { signal, onProgress }: Lon
     capture: hooks.map(({ name }) => name),
     reduce: { vectors: collect },
     checks: false,
+    // Rows are cut from a stream of documents: one may begin with the ends of two.
+    prependBos: false,
     memoryLimit: Number.POSITIVE_INFINITY,
     onProgress: ({ done }) => onProgress?.({ done: Math.min(done, total), total, label: "harvest activations" }),
     ...(signal === undefined ? {} : { signal }),

@@ -288,6 +288,14 @@ function checkedRows(model: InputModel, input: ModelInput, options: InputOptions
   return rows;
 }
 
+/**
+ * Tells whether two BOS in front would be a mistake. Rows of `dataset.pack` may begin anywhere in a stream of documents, where
+ * BOS can also be the end of the one before; `prependBos: false` says that rows are as they should be.
+ */
+function mayBeDoubled(fields: FieldsInput, { prependBos }: InputOptions): boolean {
+  return prependBos !== false && !("segmentIds" in fields);
+}
+
 function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions): Batch {
   const fields: FieldsInput = isFields(input) ? input : {};
   const padding = options.padding ?? (isText(input) ? "right" : undefined);
@@ -296,7 +304,7 @@ function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions)
   const { tokens, batch, pos } = padded;
   const given = fields.attentionMask === undefined ? padded.mask : maskOf(fields.attentionMask, batch, pos);
   const base = { tokens, batch, pos, ...(given === undefined ? {} : { mask: given }) };
-  checkBos(model, tokens, base);
+  if (mayBeDoubled(fields, options)) checkBos(model, tokens, base);
   return { entry: "tokens", ...base, positions: positionsOf(model, fields.positions, base), bos };
 }
 

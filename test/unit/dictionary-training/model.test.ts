@@ -4,7 +4,7 @@ import { data } from "../../../src/data/index.js";
 import { trainDictionaries, trainDictionary, trainDictionaryOn } from "../../../src/dictionary/index.js";
 import { modelSource } from "../../../src/dictionary/training/model-source.js";
 import { shardSource } from "../../../src/dictionary/training/shard-source.js";
-import { at, edit, loadModel, type Model, openShards } from "../../../src/model/index.js";
+import { at, edit, loadModel, type Model, openShards, reduce } from "../../../src/model/index.js";
 import { allWeights, numbersOf, refusal, scratch } from "./support.js";
 
 const path = scratch();
@@ -64,6 +64,21 @@ describe("activations of a model", () => {
     const whole = await modelSource(model, dataset, { hooks: [residual], seed: 1, enough: 1e6, contextLength: 16 });
     expect(whole.unitTokens.length).toBeGreaterThan(8);
     expect(whole.about).not.toEqual(packed.about);
+  });
+
+  test("of rows that begin with the ends of two documents are read like any others", async () => {
+    const end = model.tokenizer.eosId ?? 0;
+    const row = [end, end, ...Array.from({ length: 14 }, (_, i) => 300 + i)];
+    const documents = data.tokens([row, row, row, row]);
+    const own = await modelSource(model, documents, { hooks: [residual], seed: 0, enough: 1e6, contextLength: 16 });
+    const vectors = await own.read([{ unit: 0, from: 0, to: 5 }], {});
+    expect(vectors.get(residual)).toHaveLength(5 * 192);
+    const packed = documents.pack(model, { contextLength: 16, eos: false });
+    const { mean } = await model.over(packed, { capture: residual, reduce: { mean: reduce.mean() } });
+    expect(mean.get(residual).shape).toEqual([192]);
+    // Given as a prompt, the same row is taken for a mistake.
+    await expect(model.run([row])).rejects.toThrow("got the BOS token");
+    await expect(model.run([row], { prependBos: false })).resolves.toBeDefined();
   });
 
   test("give equal dictionaries through shards on disk, whatever their size", async () => {
