@@ -10,4 +10,6 @@ export {
 export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence.js";
 export type { LogitChoice } from "./attribution/logits.js";
 export { type GraphNode, nodeId } from "./attribution/nodes.js";
+export * from "./files/index.js";
+export * from "./report/index.js";
 export * from "./verify/index.js";

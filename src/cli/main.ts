@@ -9,6 +9,7 @@ import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { addNotebook } from "./notebook.js";
 import { addRun } from "./run.js";
+import { addTrace } from "./trace.js";
 import { addTrain } from "./train.js";
 import { addVerify } from "./verify.js";
 
@@ -38,7 +39,17 @@ function buildProgram(context: CliContext): Command {
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .exitOverride()
     .addHelpText("after", epilogue);
-  for (const add of [addInfo, addRun, addCapture, addGenerate, addTrain, addDictionary, addVerify, addNotebook])
+  for (const add of [
+    addInfo,
+    addRun,
+    addCapture,
+    addGenerate,
+    addTrain,
+    addDictionary,
+    addTrace,
+    addVerify,
+    addNotebook,
+  ])
     add(program, context);
   return program;
 }

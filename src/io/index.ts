@@ -10,6 +10,7 @@ export {
   writeFileAtomic,
 } from "./atomic.js";
 export { isJsonObject, type JsonLine, parseJson, readJson, readJsonLines, readJsonObject, readLines } from "./json.js";
+export { JsonFields } from "./json-fields.js";
 export { loadNpy, openNpy, parseNpy, writeNpy } from "./npy.js";
 export { loadNpz, type NpzFile, openNpz, type WriteNpzOptions, writeNpz } from "./npz.js";
 export { type Unpickled, type UnpickleOptions, unpickle } from "./pickle.js";

@@ -18,7 +18,7 @@ export interface Certificate {
   readonly worst: number;
   /** The node with that distance. */
   readonly at: string;
-  /** Nodes that were checked. */
+  /** Nodes that were checked; 0 for a graph of a file that states no certificate. */
   readonly checked: number;
 }
 
@@ -150,7 +150,9 @@ export class AttributionGraph {
     return [
       `AttributionGraph of ${JSON.stringify(this.prompt.join(""))}: ${count("feature")} features, ${this.size} edges${omitted}`,
       `  replacement ${replacement.toFixed(3)}, completeness ${completeness.toFixed(3)}`,
-      `  certificate: parts sum to each of ${checked} nodes within ${worst.toExponential(1)} (worst at ${at})`,
+      checked === 0
+        ? "  no certificate: the file that it was read from states none"
+        : `  certificate: parts sum to each of ${checked} nodes within ${worst.toExponential(1)} (worst at ${at})`,
       ...this.#strongest(),
     ].join("\n");
   }

@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { FormatError, formatList, InputError, UnsupportedError } from "../../core/index.js";
+import { JsonFields } from "../../io/index.js";
 import type { Activation } from "../config.js";
 import type { Dictionary } from "../dictionary.js";
 import { assemble, takeWeights } from "./assemble.js";
 import { hookInBlock } from "./hook-names.js";
-import { JsonFields } from "./json-fields.js";
 import { kindOf } from "./locate.js";
 import { type DictionaryFormat, type DictionaryPlace, hooksOf } from "./types.js";
 import { type FileTensors, numbersOf, openWeights, renamed, scalarOf, vector } from "./weights.js";

@@ -1,11 +1,10 @@
 /** dictionary_learning: `ae.pt` (a state dict) and, beside it or above it, `config.json`. */
 import { dirname, join } from "node:path";
 import { FormatError, formatList, UnsupportedError } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { Dictionary } from "../dictionary.js";
 import { assemble, type FoundDictionary, sameThreshold, takeWeights, type WeightRule } from "./assemble.js";
 import { hookNamed } from "./hook-names.js";
-import { JsonFields } from "./json-fields.js";
 import { kindOf } from "./locate.js";
 import { type DictionaryFormat, type DictionaryPlace, fileLike, hooksOf } from "./types.js";
 import { type FileTensors, matrixSizes, need, numbersOf, openStateDict, scalarOf } from "./weights.js";

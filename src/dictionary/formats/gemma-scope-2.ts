@@ -1,11 +1,10 @@
 /** Gemma Scope 2 (Gemma 3): `config.json` with Hugging Face modules and `params.safetensors`. */
 import { join } from "node:path";
 import { UnsupportedError } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { Dictionary } from "../dictionary.js";
 import { assemble, takeWeights } from "./assemble.js";
 import { hookNamed } from "./hook-names.js";
-import { JsonFields } from "./json-fields.js";
 import { type DictionaryFormat, type DictionaryPlace, hooksOf } from "./types.js";
 import { type FileTensors, need, openWeights, renamed } from "./weights.js";
 

@@ -1,7 +1,7 @@
 /** The configuration of a dictionary as limpid's own JSON, checked when read. */
 import { FormatError } from "../../core/index.js";
+import { JsonFields } from "../../io/index.js";
 import type { Activation, DictionaryConfig } from "../config.js";
-import { JsonFields } from "./json-fields.js";
 
 const architectures = ["standard", "gated", "topk", "batch_topk", "jumprelu", "matryoshka_batch_topk"] as const;
 const normalizations = ["none", "constant_norm_rescale", "layer_norm"] as const;

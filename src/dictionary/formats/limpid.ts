@@ -7,11 +7,10 @@
  */
 import { join } from "node:path";
 import { FormatError } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { ModuleWeight } from "../../model/index.js";
 import { type DictionaryConfig, type DictionaryWeightName, type FeatureStatistics, weightShapes } from "../config.js";
 import { Dictionary } from "../dictionary.js";
-import { JsonFields } from "./json-fields.js";
 import { parseConfig } from "./limpid-config.js";
 import { type DictionaryFormat, type DictionaryPlace } from "./types.js";
 import { asWeight, type FileTensors, need, numbersOf, openWeights } from "./weights.js";

@@ -1,12 +1,11 @@
 /** Llama Scope: `hyperparams.json` and `checkpoints/final.safetensors`, trained on inputs scaled to the norm √d. */
 import { dirname, join } from "node:path";
 import { UnsupportedError } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { ModuleWeight } from "../../model/index.js";
 import type { Dictionary } from "../dictionary.js";
 import { assemble, mapWeight, sameThreshold, takeWeights, type WeightMap } from "./assemble.js";
 import { hookNamed } from "./hook-names.js";
-import { JsonFields } from "./json-fields.js";
 import { kindOf } from "./locate.js";
 import { type DictionaryFormat, type DictionaryPlace, hooksOf } from "./types.js";
 import { openWeights, rowNorms, vector } from "./weights.js";

@@ -1,7 +1,7 @@
 /** The configuration of an SAELens dictionary, of version 6 or older, in one vocabulary. */
 import { UnsupportedError } from "../../core/index.js";
+import { JsonFields } from "../../io/index.js";
 import type { ArchitectureName, InputNormalization } from "../config.js";
-import { JsonFields } from "./json-fields.js";
 
 /** What limpid needs of a `cfg.json`. */
 export interface SaeLensConfig {

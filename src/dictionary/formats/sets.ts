@@ -2,11 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FormatError, formatList, InputError, throwIfAborted } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { Dictionary } from "../dictionary.js";
 import { DictionarySet } from "../set.js";
 import { type TracerConfig, tracerConfig, tracerFiles, tracerHooks } from "./circuit-tracer.js";
-import { JsonFields } from "./json-fields.js";
 import { checkVersion, limpidFiles } from "./limpid.js";
 import { kindOf, locateDictionary, placeAt } from "./locate.js";
 import { findFormat, readDictionary } from "./registry.js";

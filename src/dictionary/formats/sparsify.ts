@@ -1,11 +1,10 @@
 /** sparsify (EleutherAI): `cfg.json` and `sae.safetensors` in a folder named after a module, such as `layers.10.mlp`. */
 import { join } from "node:path";
 import { InputError, UnsupportedError } from "../../core/index.js";
-import { readJsonObject } from "../../io/index.js";
+import { JsonFields, readJsonObject } from "../../io/index.js";
 import type { Dictionary } from "../dictionary.js";
 import { assemble, takeWeights } from "./assemble.js";
 import { hookNamed } from "./hook-names.js";
-import { JsonFields } from "./json-fields.js";
 import { type DictionaryFormat, type DictionaryPlace, hooksOf } from "./types.js";
 import { openWeights } from "./weights.js";
 

@@ -296,15 +296,25 @@ function mayBeDoubled(fields: FieldsInput, { prependBos }: InputOptions): boolea
   return prependBos !== false && !("segmentIds" in fields);
 }
 
+/** Rows side by side, with the mask that was given or that padding makes. */
+function paddedRows(
+  { tokenizer }: InputModel,
+  rows: Rows["rows"],
+  padding: InputOptions["padding"],
+  fields: FieldsInput,
+): Padded {
+  const padded = padRows(rows, padding ?? "right", tokenizer?.padId ?? tokenizer?.eosId ?? 0);
+  const { tokens, batch, pos } = padded;
+  const given = fields.attentionMask === undefined ? padded.mask : maskOf(fields.attentionMask, batch, pos);
+  return { tokens, batch, pos, ...(given === undefined ? {} : { mask: given }) };
+}
+
 function tokenBatch(model: InputModel, input: ModelInput, options: InputOptions): Batch {
   const fields: FieldsInput = isFields(input) ? input : {};
   const padding = options.padding ?? (isText(input) ? "right" : undefined);
   const { rows, bos } = checkedRows(model, input, padding === undefined ? options : { ...options, padding });
-  const padded = padRows(rows, padding ?? "right", model.tokenizer?.padId ?? model.tokenizer?.eosId ?? 0);
-  const { tokens, batch, pos } = padded;
-  const given = fields.attentionMask === undefined ? padded.mask : maskOf(fields.attentionMask, batch, pos);
-  const base = { tokens, batch, pos, ...(given === undefined ? {} : { mask: given }) };
-  if (mayBeDoubled(fields, options)) checkBos(model, tokens, base);
+  const base = paddedRows(model, rows, padding, fields);
+  if (mayBeDoubled(fields, options)) checkBos(model, base.tokens, base);
   return { entry: "tokens", ...base, positions: positionsOf(model, fields.positions, base), bos };
 }
 

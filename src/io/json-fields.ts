@@ -1,6 +1,6 @@
-/** Reads fields of a configuration file, and says which one is wrong. */
-import { FormatError } from "../../core/index.js";
-import { isJsonObject } from "../../io/index.js";
+/** Reads fields of a JSON file, and says which one is wrong. */
+import { FormatError } from "../core/index.js";
+import { isJsonObject } from "./json.js";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -84,6 +84,36 @@ export class JsonFields {
     throw this.#wrong(key, value, "a list of whole numbers above 0");
   }
 
+  /** A whole number from 0. */
+  index(key: string): number {
+    const value = this.json[key];
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+    throw this.#wrong(key, value, "a whole number from 0");
+  }
+
+  /** A list, each entry read by `read`, which is told the entry's place. */
+  list<T>(key: string, read: (value: unknown, where: string) => T): readonly T[] {
+    const value = this.json[key];
+    if (!Array.isArray(value)) throw this.#wrong(key, value, "a list");
+    return value.map((one: unknown, i) => read(one, `${this.where}: ${key}[${i}]`));
+  }
+
+  /** A list of finite numbers. */
+  numbers(key: string): readonly number[] {
+    return this.list(key, (value) => {
+      if (typeof value === "number" && Number.isFinite(value)) return value;
+      throw this.#wrong(key, value, "finite numbers");
+    });
+  }
+
+  /** A list of texts. */
+  texts(key: string): readonly string[] {
+    return this.list(key, (value) => {
+      if (typeof value === "string") return value;
+      throw this.#wrong(key, value, "texts");
+    });
+  }
+
   /** An object inside; absent counts as an empty one. */
   inner(key: string): JsonFields {
     return new JsonFields(`${this.where}: ${key}`, this.json[key] ?? {});
@@ -99,7 +129,7 @@ export class JsonFields {
       where: key === "" ? this.where : `${this.where}: ${key}`,
       got: shown,
       expected,
-      fix: "Check that this is the configuration of a dictionary, and that it is whole.",
+      fix: "Check that this is the right file, and that it is whole.",
     });
   }
 }

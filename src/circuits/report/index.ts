@@ -1,0 +1,3 @@
+/** Graphs in words. */
+export { describeFeatures } from "./describe.js";
+export { graphSummary, type SummaryOptions } from "./summary.js";
