@@ -81,7 +81,7 @@ describe.each(architectures)("%s", (name) => {
       });
       rows.push(...(await walker.rows(targets)));
       await walker.close();
-      const scale = rows.map((row) => row.features.reduce((sum, x) => sum + Math.abs(x), 1));
+      const scale = rows.map((row) => Array.from(row.features).reduce((sum, x) => sum + Math.abs(x), 1));
       const worst = rows.map((row, i) => Math.abs(row.residual) / (scale[i] ?? 1));
       expect(Math.max(...worst)).toBeLessThan(bound);
     }

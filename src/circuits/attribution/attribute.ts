@@ -71,10 +71,16 @@ function ranked(
   const byLayer = [...frozen.features.keys()].sort(
     (a, b) => (frozen.features[b]?.layer ?? 0) - (frozen.features[a]?.layer ?? 0),
   );
-  const all = (row: WalkRow): EdgeRow => ({
-    sources: Int32Array.from({ length: count + 1 }, (_, i) => (i < count ? i : count + tops.length)),
-    weights: Float64Array.from([...row.features, absoluteRest(row)]),
-  });
+  const places = Int32Array.from({ length: count }, (_, i) => i);
+  const all = (row: WalkRow): EdgeRow => {
+    const reached = row.features.length;
+    const [sources, weights] = [new Int32Array(reached + 1), new Float64Array(reached + 1)];
+    sources.set(places.subarray(0, reached));
+    sources[reached] = count + tops.length;
+    weights.set(row.features);
+    weights[reached] = absoluteRest(row);
+    return { sources, weights };
+  };
   const rows = new Map<number, EdgeRow>();
   tops.forEach(({ row }, i) => rows.set(count + i, all(row)));
   for (const [index, row] of found) rows.set(index, all(row));
@@ -87,8 +93,14 @@ function ranked(
 }
 
 function absoluteRest({ errors, tokens, positions, attentionBias, decoderBias, constant }: WalkRow): number {
-  const sizes = [errors, tokens, positions].map((part) => part.reduce((sum, x) => sum + Math.abs(x), 0));
-  return sizes.reduce((a, b) => a + b, Math.abs(bias({ attentionBias, decoderBias, constant })));
+  const own = Math.abs(bias({ attentionBias, decoderBias, constant }));
+  return own + sumOfSizes(errors) + sumOfSizes(tokens) + sumOfSizes(positions);
+}
+
+function sumOfSizes(numbers: Float32Array | Float64Array): number {
+  let sum = 0;
+  for (const value of numbers) sum += Math.abs(value);
+  return sum;
 }
 
 function bias({
@@ -135,6 +147,29 @@ async function walkAll(
   }
 }
 
+/** Collects the edges into one node; those of weight 0 are none. */
+class EdgeList {
+  readonly #sources: Int32Array;
+  readonly #weights: Float64Array;
+  #count = 0;
+
+  constructor(most: number) {
+    this.#sources = new Int32Array(most);
+    this.#weights = new Float64Array(most);
+  }
+
+  add(source: number, weight: number): void {
+    if (weight === 0) return;
+    this.#sources[this.#count] = source;
+    this.#weights[this.#count] = weight;
+    this.#count++;
+  }
+
+  row(): EdgeRow {
+    return { sources: this.#sources.slice(0, this.#count), weights: this.#weights.slice(0, this.#count) };
+  }
+}
+
 /** Puts rows into the order of nodes: targets, features from the last layer down, leaves. */
 function assemble(
   linear: LinearModel,
@@ -150,7 +185,8 @@ function assemble(
   const nodes: GraphNode[] = tops.map(({ target: { pos, label, weight, token } }) => {
     return { kind: "target", pos, label, weight, ...(token === undefined ? {} : { token }) };
   });
-  const featureAt = new Map(kept.map((index, i) => [index, nodes.length + i]));
+  const firstFeature = nodes.length;
+  const featureAt = new Map(kept.map((index, i) => [index, firstFeature + i]));
   for (const index of kept) {
     const active = frozen.features[index];
     if (active === undefined) continue;
@@ -167,16 +203,13 @@ function assemble(
   const biasNode = nodes.length;
   nodes.push({ kind: "bias" });
   const toRow = (row: WalkRow): EdgeRow => {
-    const pairs: [number, number][] = kept.map((index) => [featureAt.get(index) ?? -1, row.features[index] ?? 0]);
-    row.errors.forEach((weight, i) => pairs.push([firstError + i, weight]));
-    row.tokens.forEach((weight, i) => pairs.push([firstToken + i, weight]));
-    if (linear.hasPositions) row.positions.forEach((weight, i) => pairs.push([firstPosition + i, weight]));
-    pairs.push([biasNode, bias(row)]);
-    const real = pairs.filter(([, weight]) => weight !== 0);
-    return {
-      sources: Int32Array.from(real, ([node]) => node),
-      weights: Float64Array.from(real, ([, weight]) => weight),
-    };
+    const edges = new EdgeList(kept.length + (linear.nLayers + 2) * frozen.positions + 1);
+    kept.forEach((index, i) => edges.add(firstFeature + i, row.features[index] ?? 0));
+    row.errors.forEach((weight, i) => edges.add(firstError + i, weight));
+    row.tokens.forEach((weight, i) => edges.add(firstToken + i, weight));
+    if (linear.hasPositions) row.positions.forEach((weight, i) => edges.add(firstPosition + i, weight));
+    edges.add(biasNode, bias(row));
+    return edges.row();
   };
   const rows = new Map<number, EdgeRow>();
   tops.forEach(({ row }, i) => rows.set(i, toRow(row)));
@@ -198,7 +231,7 @@ function assemble(
 function certify(rows: readonly (readonly [string, WalkRow])[]): Certificate {
   let worst = { worst: 0, at: "no node" };
   for (const [at, row] of rows) {
-    const size = row.features.reduce((sum, x) => sum + Math.abs(x), absoluteRest(row));
+    const size = sumOfSizes(row.features) + absoluteRest(row);
     const distance = Math.abs(row.residual) / Math.max(size, 1e-30);
     if (distance > worst.worst) worst = { worst: distance, at };
   }

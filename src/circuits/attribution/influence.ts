@@ -23,10 +23,9 @@ const tiny = 1e-10;
 
 /** Sum of the sizes of a row's edges, at least 1e-10. */
 function total({ weights }: EdgeRow): number {
-  return Math.max(
-    tiny,
-    weights.reduce((sum, w) => sum + Math.abs(w), 0),
-  );
+  let sum = 0;
+  for (const weight of weights) sum += Math.abs(weight);
+  return Math.max(tiny, sum);
 }
 
 /**
@@ -41,9 +40,11 @@ export function influence({ order, rows, size }: EdgeRows, start: ArrayLike<numb
     const own = (flow[node] ?? 0) + (start[node] ?? 0);
     if (row === undefined || own === 0) continue;
     const scale = own / total(row);
-    row.sources.forEach((source, i) => {
-      flow[source] = (flow[source] ?? 0) + scale * Math.abs(row.weights[i] ?? 0);
-    });
+    const { sources, weights } = row;
+    for (let i = 0; i < sources.length; i++) {
+      const source = sources[i] ?? 0;
+      flow[source] = (flow[source] ?? 0) + scale * Math.abs(weights[i] ?? 0);
+    }
   }
   return flow;
 }

@@ -1,7 +1,8 @@
 /** Rows of an attribution graph: what every source gives to a target, and how exactly the parts sum to it. */
+import { InternalError } from "../../core/index.js";
 import type { Graph } from "../../graph/index.js";
 import type { Engine, RawTensor } from "../../runtime/index.js";
-import type { ActiveFeature, FrozenPrompt, Precision } from "./frozen.js";
+import type { FrozenPrompt, Precision } from "./frozen.js";
 import type { LinearModel } from "./linear-model.js";
 import { type WalkSpec, type WalkStart, walkGraph, walkInput, walkOutput } from "./walk.js";
 
@@ -19,8 +20,8 @@ export interface WalkTarget {
 
 /** What each source gives to one target. */
 export interface WalkRow {
-  /** By index of `FrozenPrompt.features`; 0 where the feature is not below the target. */
-  readonly features: Float64Array;
+  /** By index of `FrozenPrompt.features`, as far as features are below the target. */
+  readonly features: Float32Array | Float64Array;
   /** `[layer * positions + pos]` */
   readonly errors: Float64Array;
   /** `[pos]` */
@@ -124,38 +125,71 @@ export class RowWalker {
 
   #row(target: WalkTarget, index: number, results: Readonly<Record<string, RawTensor>>): WalkRow {
     const { linear, frozen } = this.#context;
-    const part = (name: string, size: number): Float64Array => partOf(results[name], index, size);
-    const byLayer = (name: (layer: number) => string, size: number): Float64Array[] =>
+    const part = (name: string, size: number): Numbers => partOf(results[name], index, size);
+    const byLayer = (name: (layer: number) => string, size: number): readonly Numbers[] =>
       linear.blocks.map((_, layer) => part(name(layer), size));
-    const features = featureRow(frozen, byLayer(walkOutput.features, -1));
+    const features = featureRow(frozen, byLayer(walkOutput.features, 0));
     const errors = concatenated(byLayer(walkOutput.error, frozen.positions));
     const attentionBias = concatenated(byLayer(walkOutput.attentionBias, 1));
     const decoderBias = concatenated(byLayer(walkOutput.decoderBias, 1));
-    const tokens = part(walkOutput.embed, frozen.positions);
-    const positions = part(walkOutput.position, frozen.positions);
+    const tokens = Float64Array.from(part(walkOutput.embed, frozen.positions));
+    const positions = Float64Array.from(part(walkOutput.position, frozen.positions));
     const parts = [features, errors, tokens, positions, attentionBias, decoderBias];
-    const total = parts.reduce((sum, one) => sum + one.reduce((a, b) => a + b, 0), target.constant);
     const { constant, value } = target;
+    const total = parts.reduce((all, one) => all + sum(one), constant);
     return { features, errors, tokens, positions, attentionBias, decoderBias, constant, residual: total - value };
   }
 }
 
-/** One target's part of an output `[target, …]`; zeros where the walk does not pass it. A size of -1 takes all. */
-function partOf(output: RawTensor | undefined, index: number, size: number): Float64Array {
-  if (output === undefined) return new Float64Array(Math.max(0, size));
-  const length = output.shape.slice(1).reduce((a, b) => a * b, 1);
-  const data = output.data as ArrayLike<number>;
-  return Float64Array.from({ length }, (_, i) => data[index * length + i] ?? 0);
+type Numbers = Float32Array | Float64Array;
+
+function sum(numbers: Numbers): number {
+  let all = 0;
+  for (const value of numbers) all += value;
+  return all;
 }
 
-/** From slots `[pos, slot]` of each layer to the list of active features. */
-function featureRow({ features, layers }: FrozenPrompt, byLayer: readonly Float64Array[]): Float64Array {
-  return Float64Array.from(features, ({ layer, pos, slot }: ActiveFeature) => {
-    const slots = layers[layer]?.slots ?? 0;
-    return byLayer[layer]?.[pos * slots + slot] ?? 0;
+/** One target's part of an output `[target, …]`; `size` zeros where the walk does not pass it. */
+function partOf(output: RawTensor | undefined, index: number, size: number): Numbers {
+  if (output === undefined) return new Float64Array(size);
+  const length = output.shape.slice(1).reduce((a, b) => a * b, 1);
+  const { data } = output;
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) throw notFloats(output.dtype);
+  return data.subarray(index * length, (index + 1) * length);
+}
+
+function notFloats(got: string): InternalError {
+  return new InternalError({
+    where: "attributionGraph: walk",
+    got: `an output of ${got}`,
+    expected: "float32 or float64",
+    fix: "Report this as a bug of limpid.",
   });
 }
 
-function concatenated(parts: readonly Float64Array[]): Float64Array {
-  return Float64Array.from(parts.flatMap((part) => [...part]));
+/**
+ * From slots `[pos, slot]` of each layer to the list of active features, as far as layers below the target reach; numbers
+ * stay in the walk's precision, because rows of features are most of the memory of a graph.
+ */
+function featureRow({ features, layers }: FrozenPrompt, byLayer: readonly Numbers[]): Numbers {
+  const reached = features.findLastIndex(({ layer }) => (byLayer[layer]?.length ?? 0) > 0) + 1;
+  const isDouble = byLayer.some((part) => part instanceof Float64Array && part.length > 0);
+  const row = isDouble ? new Float64Array(reached) : new Float32Array(reached);
+  for (let i = 0; i < reached; i++) {
+    const active = features[i];
+    if (active === undefined) continue;
+    const { layer, pos, slot } = active;
+    row[i] = byLayer[layer]?.[pos * (layers[layer]?.slots ?? 0) + slot] ?? 0;
+  }
+  return row;
+}
+
+function concatenated(parts: readonly Numbers[]): Float64Array {
+  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
