@@ -182,8 +182,9 @@ function assemble(
   readonly certificate: Certificate;
 } {
   const kept = [...found.keys()].sort((a, b) => b - a);
-  const nodes: GraphNode[] = tops.map(({ target: { pos, label, weight, token } }) => {
-    return { kind: "target", pos, label, weight, ...(token === undefined ? {} : { token }) };
+  const nodes: GraphNode[] = tops.map(({ target: { pos, label, weight, token, versus } }) => {
+    const tokens = { ...(token === undefined ? {} : { token }), ...(versus === undefined ? {} : { versus }) };
+    return { kind: "target", pos, label, weight, ...tokens };
   });
   const firstFeature = nodes.length;
   const featureAt = new Map(kept.map((index, i) => [index, firstFeature + i]));

@@ -21,6 +21,7 @@ export interface NamedTarget extends WalkTarget {
   readonly label: string;
   readonly weight: number;
   readonly token?: number;
+  readonly versus?: number;
 }
 
 const share = 0.95;
@@ -112,7 +113,9 @@ export async function logitTargets(
     const direction = one.direction.map((x, i) => x - (other.direction[i] ?? 0));
     const value = (logits[a] ?? 0) - (logits[b] ?? 0);
     const walk = logitTarget(linear, pos, { direction, constant: one.constant - other.constant, value });
-    return [{ ...walk, label: `${JSON.stringify(text(a))} - ${JSON.stringify(text(b))}`, weight: 1 }];
+    return [
+      { ...walk, label: `${JSON.stringify(text(a))} - ${JSON.stringify(text(b))}`, weight: 1, token: a, versus: b },
+    ];
   }
   const chosen = target === undefined ? likely(probabilities) : target.map((token) => tokenOf(model, token));
   if (chosen.length === 0) throw badTarget("an empty list", "at least one token");

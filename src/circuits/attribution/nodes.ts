@@ -22,7 +22,10 @@ export type GraphNode =
       readonly pos: number;
       readonly label: string;
       readonly weight: number;
+      /** The token whose logit it is. */
       readonly token?: number;
+      /** The token whose logit is subtracted, in place of the mean logit. */
+      readonly versus?: number;
     };
 
 /** A short, unique, readable name: `L3 #123 @5`. */

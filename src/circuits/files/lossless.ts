@@ -34,7 +34,8 @@ function readNode(json: unknown, where: string): GraphNode {
   if (kind === "error") return { kind, pos, layer: fields.index("layer") };
   if (kind === "target") {
     const own = { kind, pos, label: fields.text("label"), weight: fields.number("weight") };
-    return fields.has("token") ? { ...own, token: fields.index("token") } : own;
+    const tokens = ["token", "versus"].filter((key) => fields.has(key)).map((key) => [key, fields.index(key)]);
+    return { ...own, ...(Object.fromEntries(tokens) as Readonly<Record<string, number>>) };
   }
   const [layer, feature] = [fields.index("layer"), fields.index("feature")];
   return { kind, layer, pos, feature, activation: fields.number("activation") };

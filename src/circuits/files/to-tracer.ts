@@ -40,8 +40,8 @@ function namesOf(node: Written, index: number, nLayers: number): Names {
     const { token, pos } = node;
     return { id: `E_${token}_${pos}`, feature: pos, layer: "E", jsId: `E_${token}-${pos}` };
   }
-  // A target without a token, such as a difference of two logits, is told apart by its place in the graph.
-  const token = node.token ?? -1 - index;
+  // A target that is no single token's is told apart by its place in the graph.
+  const token = node.versus === undefined ? (node.token ?? -1 - index) : -1 - index;
   return {
     id: `${nLayers + 1}_${token}_${node.pos}`,
     feature: Math.max(0, token),

@@ -85,7 +85,7 @@ export class GraphFaithfulness {
         title: `Faithfulness of the graph: ${this.target}`,
         note: `In the model: ${this.clean.toFixed(2)}; without any feature: ${this.empty.toFixed(2)}.`,
         x: { name: "features, by influence" },
-        y: { name: "logit above the mean" },
+        y: { name: "logits" },
       },
     );
   }
@@ -140,7 +140,7 @@ function interventionsAt(
  * they are needed, beside as many features of the graph at random.
  *
  * Kept alone means that all other features of the graph are 0; errors, features that the graph omitted and the rest of the
- * model stay. The measure is the first target's logit above the mean logit.
+ * model stay. The measure is the first target: a logit above the mean logit, or above another.
  *
  * @throws InputError when the graph has no feature, or its first target is not the logit of a token.
  */

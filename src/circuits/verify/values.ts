@@ -6,13 +6,14 @@ import type { GraphNode } from "../attribution/nodes.js";
 /** A function that reads a node's value. */
 export type ReadNode = (run: Run, row: number, node: GraphNode) => number | undefined;
 
-/** Reads the pre-activation of a feature, or a token's logit above the mean; undefined for other nodes. */
+/** Reads the pre-activation of a feature, or a token's logit above the mean or another; undefined for other nodes. */
 export function nodeValue(set: DictionarySet, cap: number | undefined): ReadNode {
   return (run, row, node) => {
     if (node.kind === "feature") return preActivation(set, run, row, node);
     if (node.kind !== "target" || node.token === undefined) return undefined;
     const logits = rawLogits(run, row, node.pos).map((x) => (cap === undefined ? x : cap * Math.atanh(x / cap)));
-    return (logits[node.token] ?? 0) - logits.reduce((a, b) => a + b, 0) / logits.length;
+    const rest = node.versus === undefined ? logits.reduce((a, b) => a + b, 0) / logits.length : logits[node.versus];
+    return (logits[node.token] ?? 0) - (rest ?? 0);
   };
 }
 

@@ -14,6 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const nodes: readonly GraphNode[] = [
   { kind: "target", pos: 2, label: '" <b>Paris"', weight: 0.6, token: 7 },
   { kind: "target", pos: 2, label: '" the"', weight: 0.3, token: 3 },
+  { kind: "target", pos: 2, label: '" a" - " b"', weight: 1, token: 3, versus: 8 },
   { kind: "feature", layer: 1, pos: 2, feature: 1, activation: 0.1 + 0.2 },
   { kind: "feature", layer: 0, pos: 1, feature: 0, activation: 2 },
   { kind: "feature", layer: 0, pos: 1, feature: 1, activation: 1 },
@@ -35,11 +36,12 @@ function graphOf(weights: (target: number, source: number) => number): Attributi
     prompt: ["a", " b", " c"],
     nodes,
     rows: new Map([
-      into(0, [2, 3, 5, 7, 10]),
-      into(1, [2, 6, 9]),
-      into(2, [3, 4, 5, 8]),
-      into(3, [7, 8]),
-      into(4, [8]),
+      into(0, [3, 4, 6, 8, 11]),
+      into(1, [3, 7, 10]),
+      into(2, [3]),
+      into(3, [4, 5, 6, 9]),
+      into(4, [8, 9]),
+      into(5, [9]),
     ]),
     certificate: { worst: 1.5e-7, at: "L1 #1 @2", checked: 5 },
     omittedFeatures: 2,
@@ -83,9 +85,9 @@ describe("the file for viewers", () => {
       qParams: Record<string, unknown>;
     };
     const ids = file.nodes.map((node) => node["node_id"]);
-    expect(ids).toEqual(["3_7_2", "3_3_2", "1_1_2", "0_0_1", "0_1_1", "0_-1_1", "1_-1_1", "E_5_0", "E_9_1"]);
-    expect(new Set(file.nodes.map((node) => node["jsNodeId"])).size).toBe(9);
-    expect(file.nodes[2]).toMatchObject({ feature: cantor(1, 1), layer: "1", activation: 0.1 + 0.2 });
+    expect(ids).toEqual(["3_7_2", "3_3_2", "3_-3_2", "1_1_2", "0_0_1", "0_1_1", "0_-1_1", "1_-1_1", "E_5_0", "E_9_1"]);
+    expect(new Set(file.nodes.map((node) => node["jsNodeId"])).size).toBe(10);
+    expect(file.nodes[3]).toMatchObject({ feature: cantor(1, 1), layer: "1", activation: 0.1 + 0.2 });
     expect([cantor(0, 0), cantor(1, 0), cantor(0, 1), cantor(3, 5)]).toEqual([0, 1, 2, 41]);
     expect(file.nodes[0]).toMatchObject({
       clerp: 'Output " <b>Paris" (p=0.600)',
