@@ -28,6 +28,7 @@ export * from "./examples/index.js";
 export { foldDecoderBias, foldDecoderNorm } from "./formats/fold.js";
 export type { OpenDictionaryOptions } from "./formats/types.js";
 export * from "./metrics/index.js";
+export { mlpNeurons } from "./neurons.js";
 export type { EngineOption, Forward } from "./numeric.js";
 export { openDictionary, openDictionarySet } from "./open.js";
 export { dictionaryPrefix } from "./prefix.js";
