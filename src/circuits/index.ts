@@ -1,5 +1,6 @@
 /** Circuits of features: attribution graphs over transcoders. */
 export { type AttributionGraphOptions, attributionGraph } from "./attribution/attribute.js";
+export type { DirectionChoice, FeatureChoice, LogitChoice } from "./attribution/choice.js";
 export {
   AttributionGraph,
   type Certificate,
@@ -8,7 +9,7 @@ export {
   type GraphProvenance,
 } from "./attribution/graph.js";
 export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence.js";
-export type { LogitChoice } from "./attribution/logits.js";
+export type { LogitTarget } from "./attribution/logits.js";
 export { type GraphNode, nodeId } from "./attribution/nodes.js";
 export * from "./files/index.js";
 export * from "./report/index.js";

@@ -3,11 +3,12 @@ import { InputError, type LongCallOptions, progressOf, throwIfAborted } from "..
 import type { DictionarySet } from "../../dictionary/index.js";
 import type { Model } from "../../model/index.js";
 import { Engine } from "../../runtime/index.js";
+import { chosenTargets, type LogitChoice, targetHooks } from "./choice.js";
 import { type FrozenPrompt, freezePrompt } from "./frozen.js";
 import { AttributionGraph, type Certificate } from "./graph.js";
 import { type EdgeRow, influence } from "./influence.js";
 import { type LinearModel, linearModel } from "./linear-model.js";
-import { type LogitChoice, logitTargets, type NamedTarget, tokenText } from "./logits.js";
+import { type NamedTarget, tokenText } from "./logits.js";
 import { type GraphNode, nodeId } from "./nodes.js";
 import { type RowsContext, RowWalker, type WalkRow } from "./rows.js";
 import { featureTarget } from "./targets.js";
@@ -111,6 +112,13 @@ function bias({
   return [...attentionBias, ...decoderBias].reduce((a, b) => a + b, constant);
 }
 
+interface Walked {
+  readonly tops: readonly TargetRow[];
+  readonly found: ReadonlyMap<number, WalkRow>;
+  /** Active features below the targets: all before this index. */
+  readonly below: number;
+}
+
 interface TargetRow {
   readonly target: NamedTarget;
   readonly row: WalkRow;
@@ -121,7 +129,7 @@ async function walkAll(
   context: RowsContext,
   targets: readonly NamedTarget[],
   options: AttributionGraphOptions,
-): Promise<{ readonly tops: readonly TargetRow[]; readonly found: ReadonlyMap<number, WalkRow> }> {
+): Promise<Walked> {
   const { maxFeatureNodes = 8192, batch = 256, signal } = options;
   const report = progressOf(options);
   const walker = new RowWalker(context, "attribution");
@@ -129,19 +137,21 @@ async function walkAll(
   try {
     const walked = await walker.rows(targets);
     const tops = targets.flatMap((target, i) => (walked[i] === undefined ? [] : [{ target, row: walked[i] }]));
-    const count = Math.min(maxFeatureNodes, context.frozen.features.length);
+    const below = tops.reduce((most, { row }) => Math.max(most, row.features.length), 0);
+    const count = Math.min(maxFeatureNodes, below);
     // When all fit, their order does not matter; else each round ranks anew what is left.
-    const round = count === context.frozen.features.length ? count : 4 * batch;
+    const round = count === below ? count : 4 * batch;
     const beforeBatch = (): void => {
       throwIfAborted(signal, "attributionGraph");
       report?.({ done: rows.found.size, total: count, label: "walk back from features" });
     };
     while (rows.found.size < count) {
-      const next = ranked(context.frozen, rows.found, tops).slice(0, Math.min(round, count - rows.found.size));
+      const left = ranked(context.frozen, rows.found, tops).filter((index) => index < below);
+      const next = left.slice(0, Math.min(round, count - rows.found.size));
       await rows.add(next, batch, beforeBatch);
     }
     report?.({ done: count, total: count, label: "walk back from features" });
-    return { tops, found: rows.found };
+    return { tops, found: rows.found, below };
   } finally {
     await walker.close();
   }
@@ -174,7 +184,7 @@ class EdgeList {
 function assemble(
   linear: LinearModel,
   frozen: FrozenPrompt,
-  { tops, found }: Awaited<ReturnType<typeof walkAll>>,
+  { tops, found }: Walked,
   tokens: readonly number[],
 ): {
   readonly nodes: readonly GraphNode[];
@@ -255,31 +265,41 @@ function oneRow(model: Model, prompt: string | readonly number[]): readonly numb
 /**
  * Traces what made a model predict what it predicts after a prompt.
  *
- * @param set - Transcoders of MLPs. A layer without one counts as an error as a whole, and the graph says so.
- * @throws InputError for a prompt of one token, a budget below 1, or targets that have no probability; UnsupportedError for
- *   dictionaries whose pre-activations are not linear in what they read.
+ * @param set - Transcoders of MLPs. A layer without one counts as an error as a whole, and the graph names it; ReLU neurons
+ *   can stand in: `mlpNeurons`. Without a set, every MLP is one error at each position.
+ * @throws InputError for a prompt of one token, a budget below 1, targets that are not there or have no probability;
+ *   UnsupportedError for dictionaries whose pre-activations are not linear in what they read.
  */
 export async function attributionGraph(
   model: Model,
   prompt: string | readonly number[],
-  set: DictionarySet,
+  set?: DictionarySet,
   options: AttributionGraphOptions = {},
 ): Promise<AttributionGraph> {
   const { precision = "float32", firstPosition = 1, maxFeatureNodes = 8192 } = options;
   if (!Number.isInteger(maxFeatureNodes) || maxFeatureNodes < 1) throw badBudget(maxFeatureNodes);
   const tokens = oneRow(model, prompt);
   const linear = await linearModel(model);
-  const frozen = await freezePrompt(model, tokens, set, { linear, precision, firstPosition });
-  const targets = await logitTargets(model, linear, frozen, options);
+  const capture = targetHooks(model, options);
+  const frozen = await freezePrompt(model, tokens, set, { linear, precision, firstPosition, capture });
+  const targets = await chosenTargets(model, linear, frozen, options);
   const engine = Engine.create({});
   try {
     const walked = await walkAll({ linear, frozen, precision, engine }, targets, options);
     const { model: name, identity } = frozen.run.receipt;
+    const whole = [...linear.blocks.keys()].filter((layer) => !frozen.dictionaries.has(layer));
     return new AttributionGraph({
       ...assemble(linear, frozen, walked, tokens),
       prompt: tokens.map((token) => tokenText(model, token)),
-      omittedFeatures: frozen.features.length - walked.found.size,
-      provenance: { model: name, identity, dictionaries: set.name, tokens, firstPosition },
+      omittedFeatures: walked.below - walked.found.size,
+      provenance: {
+        model: name,
+        identity,
+        dictionaries: set?.name ?? "none",
+        tokens,
+        firstPosition,
+        ...(whole.length === 0 ? {} : { wholeMlps: whole }),
+      },
     });
   } finally {
     await engine.close();

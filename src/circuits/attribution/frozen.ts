@@ -56,7 +56,7 @@ async function inMemory(
 }
 
 /** Reads the matrices of a dictionary, and refuses what the linear walk cannot describe. */
-async function load(dictionary: Dictionary): Promise<LoadedDictionary> {
+export async function loadDictionary(dictionary: Dictionary): Promise<LoadedDictionary> {
   const { activation, normalization } = dictionary.config;
   if (activation.kind === "gated" || normalization !== "none") {
     throw new UnsupportedError({
@@ -97,7 +97,7 @@ export function readPlace(dictionary: Dictionary, layer: number): ReadPlace {
 }
 
 /** The hook points that a walk needs, and those of the spliced dictionaries. */
-function captured(model: Model, linear: LinearModel, set: DictionarySet): readonly string[] {
+function captured(model: Model, linear: LinearModel, set: DictionarySet | undefined): readonly string[] {
   const names = model.hookNames();
   const has = (name: string): readonly string[] => (names.includes(name) ? [name] : []);
   const perLayer = linear.blocks.flatMap((_, layer) => [
@@ -105,7 +105,7 @@ function captured(model: Model, linear: LinearModel, set: DictionarySet): readon
     `blocks.${layer}.hook_mlp_out`,
     ...["ln1", "ln2", "ln1_post", "ln2_post"].flatMap((norm) => has(`blocks.${layer}.${norm}.hook_scale`)),
   ]);
-  const features = [...set].flatMap(({ hooks }) => [hooks.actsPre, hooks.actsPost, hooks.recons]);
+  const features = [...(set ?? [])].flatMap(({ hooks }) => [hooks.actsPre, hooks.actsPost, hooks.recons]);
   return ["hook_embed", ...has("hook_pos_embed"), ...perLayer, ...has("ln_final.hook_scale"), ...features];
 }
 
@@ -215,21 +215,35 @@ function activeFeatures(run: Run, { dictionary }: LoadedDictionary, layer: numbe
   return found;
 }
 
-/** Decoder rows times activations by position, `[pos, dModel, slot]`. */
-function featureWrites({ W_dec }: LoadedDictionary, features: readonly ActiveFeature[], size: Sizes): Float64Array {
-  const { positions, slots, dModel } = size;
-  const out = new Float64Array(positions * dModel * slots);
+/**
+ * What an MLP writes by position, `[pos, dModel, slot]`: decoder rows times activations, then two columns more, the error and,
+ * where features are resolved, the decoder's bias.
+ */
+function mlpWrites(
+  { W_dec, b_dec }: LoadedDictionary,
+  features: readonly ActiveFeature[],
+  error: Float64Array,
+  { positions, slots, dModel, first }: WriteSizes,
+): Float64Array {
+  const columns = slots + 2;
+  const out = new Float64Array(positions * dModel * columns);
   const rows = W_dec.data as ArrayLike<number>;
   for (const { pos, slot, feature, activation } of features)
     for (let i = 0; i < dModel; i++)
-      out[(pos * dModel + i) * slots + slot] = activation * (rows[feature * dModel + i] ?? 0);
+      out[(pos * dModel + i) * columns + slot] = activation * (rows[feature * dModel + i] ?? 0);
+  for (let place = 0; place < positions * dModel; place++) {
+    out[place * columns + slots] = error[place] ?? 0;
+    if (place >= first * dModel) out[place * columns + slots + 1] = Number(b_dec.data[place % dModel]);
+  }
   return out;
 }
 
-interface Sizes {
+interface WriteSizes {
   readonly positions: number;
   readonly slots: number;
   readonly dModel: number;
+  /** The first position that is resolved. */
+  readonly first: number;
 }
 
 /** What the features do not explain of an MLP's write: everything where they are not resolved. */
@@ -243,25 +257,33 @@ function errors(run: Run, layer: number, loaded: LoadedDictionary | undefined, f
   return out;
 }
 
+/** The layer of the block that a dictionary writes in; sets refuse others. */
+function layerOf({ writeHook }: Dictionary): number {
+  return Number(/^blocks\.(\d+)\./.exec(writeHook)?.[1] ?? -1);
+}
+
 /** How a prompt is recorded. */
 export interface FreezeOptions {
   readonly linear: LinearModel;
   readonly precision: Precision;
   /** The first position whose MLP writes are split into features; before it they are errors as a whole. */
   readonly firstPosition: number;
+  /** Hook points that are recorded besides those of the walk. */
+  readonly capture?: readonly string[];
 }
 
 /** Runs a prompt once and prepares everything that walks from its targets need. */
 export async function freezePrompt(
   model: Model,
   tokens: readonly number[],
-  set: DictionarySet,
-  { linear, precision, firstPosition }: FreezeOptions,
+  set: DictionarySet | undefined,
+  { linear, precision, firstPosition, capture = [] }: FreezeOptions,
 ): Promise<FrozenPrompt> {
   const dictionaries = new Map<number, LoadedDictionary>();
-  for (const layer of set.layers) dictionaries.set(layer, await load(set.layer(layer)));
-  const spliced = model.withPrecision(precision).with(...set.splice({ errorTerm: true }));
-  const run = await spliced.run([tokens], { capture: captured(model, linear, set), prependBos: false });
+  for (const one of set ?? []) dictionaries.set(layerOf(one), await loadDictionary(one));
+  const spliced = model.withPrecision(precision).with(...(set?.splice({ errorTerm: true }) ?? []));
+  const hooks = [...new Set([...captured(model, linear, set), ...capture])];
+  const run = await spliced.run([tokens], { capture: hooks, prependBos: false });
   const positions = tokens.length;
   const feeds = new Feeds(precision);
   const layers: WalkLayer[] = [];
@@ -269,13 +291,18 @@ export async function freezePrompt(
   for (let layer = 0; layer < linear.nLayers; layer++) {
     feedBlock(feeds, run, linear, layer);
     const loaded = dictionaries.get(layer);
-    feeds.set(walkInput.error(layer), errors(run, layer, loaded, firstPosition), [positions, linear.dModel]);
+    const error = errors(run, layer, loaded, firstPosition);
+    if (loaded === undefined) feeds.set(walkInput.error(layer), error, [positions, linear.dModel]);
     const own = loaded === undefined ? [] : activeFeatures(run, loaded, layer, firstPosition);
     const slots = own.reduce((most, { slot }) => Math.max(most, slot + 1), loaded === undefined ? 0 : 1);
     features.push(...own);
     const reads = loaded === undefined ? "stream" : readPlace(loaded.dictionary, layer);
     layers.push({ reads, slots, hasSkip: loaded?.W_skip !== undefined });
-    if (loaded !== undefined) feedDictionary(feeds, loaded, own, { layer, positions, slots, dModel: linear.dModel });
+    if (loaded === undefined) continue;
+    const size = { positions, slots, dModel: linear.dModel, first: firstPosition };
+    feeds.set(walkInput.features(layer), mlpWrites(loaded, own, error, size), [positions, linear.dModel, slots + 2]);
+    if (loaded.W_skip !== undefined)
+      feeds.set(walkInput.skip(layer), loaded.W_skip.data as ArrayLike<number>, loaded.W_skip.shape);
   }
   feedEnds(feeds, run, linear);
   feeds.set(
@@ -284,19 +311,6 @@ export async function freezePrompt(
     [positions, 1],
   );
   return { run, positions, layers, dictionaries, features, feeds: feeds.all };
-}
-
-interface LayerSizes extends Sizes {
-  readonly layer: number;
-}
-
-/** Feeds what a dictionary writes. */
-function feedDictionary(feeds: Feeds, loaded: LoadedDictionary, own: readonly ActiveFeature[], size: LayerSizes): void {
-  const { layer, positions, slots, dModel } = size;
-  feeds.set(walkInput.features(layer), featureWrites(loaded, own, size), [positions, dModel, slots]);
-  feeds.set(walkInput.decoderBias(layer), loaded.b_dec.data as ArrayLike<number>, [dModel]);
-  if (loaded.W_skip !== undefined)
-    feeds.set(walkInput.skip(layer), loaded.W_skip.data as ArrayLike<number>, loaded.W_skip.shape);
 }
 
 function feedEnds(feeds: Feeds, run: Run, linear: LinearModel): void {

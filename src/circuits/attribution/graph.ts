@@ -50,6 +50,8 @@ export interface GraphProvenance {
   readonly dictionaries: string;
   readonly tokens: readonly number[];
   readonly firstPosition: number;
+  /** Layers whose MLPs are errors as a whole, having no dictionary; absent where there are none. */
+  readonly wholeMlps?: readonly number[];
 }
 
 /**
@@ -149,12 +151,18 @@ export class AttributionGraph {
     const omitted = this.omittedFeatures === 0 ? "" : `, ${this.omittedFeatures} active features left out`;
     return [
       `AttributionGraph of ${JSON.stringify(this.prompt.join(""))}: ${count("feature")} features, ${this.size} edges${omitted}`,
+      ...this.#unresolved(),
       `  replacement ${replacement.toFixed(3)}, completeness ${completeness.toFixed(3)}`,
       checked === 0
         ? "  no certificate: the file that it was read from states none"
         : `  certificate: parts sum to each of ${checked} nodes within ${worst.toExponential(1)} (worst at ${at})`,
       ...this.#strongest(),
     ].join("\n");
+  }
+
+  #unresolved(): readonly string[] {
+    const { wholeMlps = [] } = this.provenance;
+    return wholeMlps.length === 0 ? [] : [`  MLPs without a dictionary are errors: layers ${wholeMlps.join(", ")}`];
   }
 
   #strongest(): readonly string[] {

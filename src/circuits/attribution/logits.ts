@@ -7,14 +7,17 @@ import type { LinearModel } from "./linear-model.js";
 import type { WalkTarget } from "./rows.js";
 import { logitTarget } from "./targets.js";
 
-/** What is explained. */
-export interface LogitChoice {
-  /**
-   * Tokens whose logits are explained, each above the mean logit; or a difference of two. By default the most likely
-   * tokens, as few as hold 95 % of the probability, at most ten.
-   */
-  readonly target?: readonly (number | string)[] | { readonly logitDiff: readonly [number | string, number | string] };
+/** Logits that are explained, and where. */
+export interface LogitOptions {
+  readonly target?: LogitTarget | undefined;
+  /** The position after which the logits are; negative from the end. Default the last. */
+  readonly pos?: number | undefined;
 }
+
+/** Tokens whose logits are explained, each above the mean logit; or a difference of two. */
+export type LogitTarget =
+  | readonly (number | string)[]
+  | { readonly logitDiff: readonly [number | string, number | string] };
 
 /** A target with its name, and its weight in the influence. */
 export interface NamedTarget extends WalkTarget {
@@ -91,21 +94,37 @@ function tokenOf(model: Model, token: number | string): number {
   return typeof token === "number" ? token : model.toSingleToken(token);
 }
 
-/** Returns the targets of a graph, at the last position. */
+/**
+ * Returns a position counted from the front.
+ *
+ * @throws InputError for one that the prompt lacks.
+ */
+export function positionOf(asked: number | undefined, positions: number): number {
+  const pos = (asked ?? -1) < 0 ? positions + (asked ?? -1) : (asked ?? 0);
+  if (Number.isInteger(pos) && pos >= 0 && pos < positions) return pos;
+  throw new InputError({
+    where: "attributionGraph: pos",
+    got: String(asked),
+    expected: `a whole number from 0 to ${positions - 1}, or from -${positions} to -1 counted from the end`,
+    fix: "Leave it out for the last position.",
+  });
+}
+
+/** Returns logits as targets of a graph. */
 export async function logitTargets(
   model: Model,
   linear: LinearModel,
   frozen: FrozenPrompt,
-  { target }: LogitChoice,
+  { target, pos: asked }: LogitOptions,
 ): Promise<readonly NamedTarget[]> {
   const { data, shape } = frozen.run.logits;
   const vocab = shape.at(-1) ?? 0;
-  const given = Float64Array.from(data.slice(data.length - vocab) as ArrayLike<number>);
+  const pos = positionOf(asked, frozen.positions);
+  const given = Float64Array.from(data.slice(pos * vocab, (pos + 1) * vocab) as ArrayLike<number>);
   const probabilities = softmax(given);
   const logits = uncapped(given, model.config.outputLogitsSoftCap);
   const mean = logits.reduce((a, b) => a + b, 0) / vocab;
   const unembedding = new Unembedding(await model.weights.W_U(), await model.weights.b_U());
-  const pos = frozen.positions - 1;
   const text = (token: number): string => tokenText(model, token);
   if (target !== undefined && "logitDiff" in target) {
     const [a, b] = target.logitDiff.map((token) => tokenOf(model, token)) as [number, number];

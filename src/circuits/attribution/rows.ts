@@ -50,7 +50,9 @@ function specOf({ linear, frozen, precision }: RowsContext): WalkSpec {
 
 /** Keys two starts alike when they are the same place. */
 export function startKey(start: WalkStart): string {
-  return start.kind === "unembed" ? "unembed" : `dictionary ${start.layer}`;
+  if (start.kind === "unembed") return "unembed";
+  const place = start.kind === "stream" && start.isMid ? "middle" : start.kind;
+  return `${place} ${start.layer}`;
 }
 
 /** Computes rows place by place; what is frozen stays in the engine, so that only targets are fed. */

@@ -25,7 +25,7 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 function encoderConstant(
   linear: LinearModel,
   frozen: FrozenPrompt,
-  active: ActiveFeature,
+  active: Pick<ActiveFeature, "feature" | "layer">,
   loaded: LoadedDictionary,
 ): number {
   const { layer, feature } = active;
@@ -37,7 +37,11 @@ function encoderConstant(
 }
 
 /** A feature's pre-activation, as a target. */
-export function featureTarget(linear: LinearModel, frozen: FrozenPrompt, active: ActiveFeature): WalkTarget {
+export function featureTarget(
+  linear: LinearModel,
+  frozen: FrozenPrompt,
+  active: Pick<ActiveFeature, "feature" | "layer" | "pos" | "preActivation">,
+): WalkTarget {
   const { layer, pos, feature, preActivation } = active;
   const loaded = frozen.dictionaries.get(layer);
   if (loaded === undefined) throw noDictionary(layer);

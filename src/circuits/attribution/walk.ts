@@ -29,8 +29,14 @@ export interface WalkSpec {
   readonly precision: Precision;
 }
 
-/** Targets: the input of a layer's dictionary, or the input of the unembedding. */
-export type WalkStart = { readonly kind: "dictionary"; readonly layer: number } | { readonly kind: "unembed" };
+/**
+ * Where targets begin: the input of a layer's dictionary, the stream before a layer or between its attention and its MLP
+ * (`isMid`), or the input of the unembedding.
+ */
+export type WalkStart =
+  | { readonly kind: "dictionary"; readonly layer: number }
+  | { readonly kind: "stream"; readonly layer: number; readonly isMid: boolean }
+  | { readonly kind: "unembed" };
 
 /** Names of the inputs that hold what is frozen; `frozen.ts` fills them. */
 export const walkInput = {
@@ -45,7 +51,6 @@ export const walkInput = {
   attentionBias: (layer: number): string => `bias.${layer}`,
   features: (layer: number): string => `features.${layer}`,
   error: (layer: number): string => `error.${layer}`,
-  decoderBias: (layer: number): string => `b_dec.${layer}`,
   skip: (layer: number): string => `W_skip.${layer}`,
   resolved: "resolved",
   embed: "embed",
@@ -119,17 +124,20 @@ class Walk {
     const { model, positions } = this.#spec;
     const { slots, hasSkip } = this.#layer(layer);
     const stream = [positions, model.dModel];
-    this.outputs[walkOutput.error(layer)] = this.dotEach(g, this.input(walkInput.error(layer), stream));
-    if (slots === 0) return undefined;
-    const features = this.input(walkInput.features(layer), [positions, model.dModel, slots]);
-    const byPosition = ops.matmul(ops.transpose(g, [1, 0, 2]), features);
-    this.outputs[walkOutput.features(layer)] = ops.transpose(byPosition, [1, 0, 2]);
-    const resolved = ops.mul(g, this.input(walkInput.resolved, [positions, 1]));
-    this.outputs[walkOutput.decoderBias(layer)] = this.dot(
-      resolved,
-      this.input(walkInput.decoderBias(layer), [model.dModel]),
-    );
+    if (slots === 0) {
+      this.outputs[walkOutput.error(layer)] = this.dotEach(g, this.input(walkInput.error(layer), stream));
+      return undefined;
+    }
+    // Errors and decoder biases are two more columns beside the features: one product instead of three passes over `g`.
+    const sources = this.input(walkInput.features(layer), [positions, model.dModel, slots + 2]);
+    const byPosition = ops.matmul(ops.transpose(g, [1, 0, 2]), sources);
+    const [features, error, bias] = ops.split(ops.transpose(byPosition, [1, 0, 2]), 2, [slots, 1, 1]);
+    if (features === undefined || error === undefined || bias === undefined) return undefined;
+    this.outputs[walkOutput.features(layer)] = features;
+    this.outputs[walkOutput.error(layer)] = ops.squeeze(error, [2]);
+    this.outputs[walkOutput.decoderBias(layer)] = ops.reduceSum(bias, [1, 2], false);
     if (!hasSkip) return undefined;
+    const resolved = ops.mul(g, this.input(walkInput.resolved, [positions, 1]));
     const skip = this.input(walkInput.skip(layer), [model.dModel, model.dModel]);
     return this.readBack(layer, ops.matmul(resolved, skip));
   }
@@ -188,6 +196,7 @@ function begin(walk: Walk, { model, positions }: WalkSpec, start: WalkStart): Va
   const at = ops.unsqueeze(walk.input(walkInput.at, ["target", positions]), [2]);
   const g = ops.mul(direction, at);
   if (start.kind === "dictionary") return walk.readBack(start.layer, g);
+  if (start.kind === "stream") return g;
   if (!model.hasFinalNorm) return g;
   return walk.normBack(g, {
     ...(model.lnFinal.gain === undefined ? {} : { gain: walkInput.finalGain }),
@@ -201,11 +210,9 @@ export function walkGraph(spec: WalkSpec, start: WalkStart): Graph {
   const { model, positions } = spec;
   const walk = new Walk(spec);
   let g = begin(walk, spec, start);
-  let layer = model.nLayers - 1;
-  if (start.kind === "dictionary") {
-    layer = start.layer - 1;
-    if (!model.isParallel) g = walk.attentionPart(start.layer, g, undefined);
-  }
+  const hasAttention = start.kind === "stream" ? start.isMid : start.kind === "dictionary" && !model.isParallel;
+  let layer = start.kind === "unembed" ? model.nLayers - 1 : start.layer - 1;
+  if (hasAttention) g = walk.attentionPart(layer + 1, g, undefined);
   for (; layer >= 0; layer--) g = walk.blockBack(layer, g);
   const stream = [positions, model.dModel];
   walk.outputs[walkOutput.embed] = walk.dotEach(g, walk.input(walkInput.embed, stream));
