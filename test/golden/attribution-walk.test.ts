@@ -55,7 +55,7 @@ describe.each(architectures)("%s", (name) => {
             nFeatures: 9,
             readHook: `blocks.${layer}.${place}`,
             writeHook: `blocks.${layer}.hook_mlp_out`,
-            hasSkip: index !== 1,
+            hasSkip: true,
             activation: index === 2 ? { kind: "topk", k: 3, scalesByDecoderNorm: false } : { kind: "relu" },
             seed: layer,
           }),

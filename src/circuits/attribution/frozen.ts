@@ -35,6 +35,14 @@ export interface LoadedDictionary {
   readonly W_skip: Tensor | undefined;
 }
 
+/** What an MLP writes beside features. */
+export interface LayerRest {
+  /** `[pos * dModel]`: what the dictionary leaves; the whole write where there is none or features are not resolved. */
+  readonly error: Float64Array;
+  /** `[dModel]`: what the dictionary writes whatever it reads, where features are resolved. */
+  readonly bias: Float64Array;
+}
+
 /** What was recorded of a prompt. */
 export interface FrozenPrompt {
   readonly run: Run;
@@ -43,6 +51,8 @@ export interface FrozenPrompt {
   readonly dictionaries: ReadonlyMap<number, LoadedDictionary>;
   /** Rising by layer, position and feature. */
   readonly features: readonly ActiveFeature[];
+  /** What of each layer's MLP is no feature. */
+  readonly rest: readonly LayerRest[];
   /** Everything that the walk is fed, by input name, but the targets. */
   readonly feeds: ReadonlyMap<string, RawTensor>;
 }
@@ -220,9 +230,9 @@ function activeFeatures(run: Run, { dictionary }: LoadedDictionary, layer: numbe
  * where features are resolved, the decoder's bias.
  */
 function mlpWrites(
-  { W_dec, b_dec }: LoadedDictionary,
+  { W_dec }: LoadedDictionary,
   features: readonly ActiveFeature[],
-  error: Float64Array,
+  { error, bias }: LayerRest,
   { positions, slots, dModel, first }: WriteSizes,
 ): Float64Array {
   const columns = slots + 2;
@@ -233,9 +243,22 @@ function mlpWrites(
       out[(pos * dModel + i) * columns + slot] = activation * (rows[feature * dModel + i] ?? 0);
   for (let place = 0; place < positions * dModel; place++) {
     out[place * columns + slots] = error[place] ?? 0;
-    if (place >= first * dModel) out[place * columns + slots + 1] = Number(b_dec.data[place % dModel]);
+    if (place >= first * dModel) out[place * columns + slots + 1] = bias[place % dModel] ?? 0;
   }
   return out;
+}
+
+/** `b_dec`, and what a skip connection writes for the bias of the norm that it reads behind. */
+function decoderBias({ b_dec, W_skip }: LoadedDictionary, readBias: Tensor | undefined): Float64Array {
+  const own = Float64Array.from(b_dec.data as ArrayLike<number>);
+  if (W_skip === undefined || readBias === undefined) return own;
+  const [skip, beta] = [W_skip.data as ArrayLike<number>, readBias.data as ArrayLike<number>];
+  const width = W_skip.shape[1] ?? 0;
+  return own.map((bias, i) => {
+    let sum = bias;
+    for (let k = 0; k < width; k++) sum += (skip[i * width + k] ?? 0) * (beta[k] ?? 0);
+    return sum;
+  });
 }
 
 interface WriteSizes {
@@ -288,7 +311,10 @@ export async function freezePrompt(
   const feeds = new Feeds(precision);
   const layers: WalkLayer[] = [];
   const features: ActiveFeature[] = [];
+  const rest: LayerRest[] = [];
   for (let layer = 0; layer < linear.nLayers; layer++) {
+    const block = linear.blocks[layer];
+    if (block === undefined) continue;
     feedBlock(feeds, run, linear, layer);
     const loaded = dictionaries.get(layer);
     const error = errors(run, layer, loaded, firstPosition);
@@ -298,9 +324,15 @@ export async function freezePrompt(
     features.push(...own);
     const reads = loaded === undefined ? "stream" : readPlace(loaded.dictionary, layer);
     layers.push({ reads, slots, hasSkip: loaded?.W_skip !== undefined });
-    if (loaded === undefined) continue;
+    const bias = loaded && decoderBias(loaded, reads === "affine" ? block.ln2.bias : undefined);
+    rest.push({ error, bias: bias ?? new Float64Array(linear.dModel) });
+    if (loaded === undefined || bias === undefined) continue;
     const size = { positions, slots, dModel: linear.dModel, first: firstPosition };
-    feeds.set(walkInput.features(layer), mlpWrites(loaded, own, error, size), [positions, linear.dModel, slots + 2]);
+    feeds.set(walkInput.features(layer), mlpWrites(loaded, own, { error, bias }, size), [
+      positions,
+      linear.dModel,
+      slots + 2,
+    ]);
     if (loaded.W_skip !== undefined)
       feeds.set(walkInput.skip(layer), loaded.W_skip.data as ArrayLike<number>, loaded.W_skip.shape);
   }
@@ -310,7 +342,7 @@ export async function freezePrompt(
     Float64Array.from({ length: positions }, (_, p) => (p < firstPosition ? 0 : 1)),
     [positions, 1],
   );
-  return { run, positions, layers, dictionaries, features, feeds: feeds.all };
+  return { run, positions, layers, dictionaries, features, rest, feeds: feeds.all };
 }
 
 function feedEnds(feeds: Feeds, run: Run, linear: LinearModel): void {

@@ -122,6 +122,7 @@ export class GraphVerification {
         labels: edges.map(({ source, target }) => `${nodeId(source)} to ${nodeId(target)}`),
       },
     );
+    const isOne = new Set(totals.map(({ target }) => target)).size === 1;
     const totalView = scatter(
       totals.map(({ predicted }) => predicted),
       totals.map(({ effect }) => effect),
@@ -130,7 +131,7 @@ export class GraphVerification {
         diagonal: true,
         x: { name: "along all paths" },
         y: { name: `effect, ${heldWords[this.held]}` },
-        labels: totals.map(({ node, target }) => `${nodeId(node)} to ${nodeId(target)}`),
+        labels: totals.map(({ node, target }) => (isOne ? nodeId(node) : `${nodeId(node)} to ${nodeId(target)}`)),
       },
     );
     return panels([edgeView, totalView], { title: "The graph against the model" });
