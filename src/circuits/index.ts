@@ -7,10 +7,12 @@ export {
   type GraphEdge,
   type GraphParts,
   type GraphProvenance,
+  type GraphViewOptions,
 } from "./attribution/graph.js";
 export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence.js";
 export type { LogitTarget } from "./attribution/logits.js";
 export { type GraphNode, nodeId } from "./attribution/nodes.js";
 export * from "./files/index.js";
+export * from "./paths/index.js";
 export * from "./report/index.js";
 export * from "./verify/index.js";

@@ -169,9 +169,12 @@ async function open(
     });
     const stop = (): void => void child.kill("SIGTERM");
     context.io.signal?.addEventListener("abort", stop, { once: true });
+    // Ctrl-C reaches Jupyter by itself; a signal to this process alone must be passed on, or the server would stay.
+    process.once("SIGTERM", stop);
     child.on("error", reject);
     child.on("close", (code) => {
       context.io.signal?.removeEventListener("abort", stop);
+      process.removeListener("SIGTERM", stop);
       resolve(code === 0 || context.signal.aborted ? 0 : 1);
     });
   });

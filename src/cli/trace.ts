@@ -108,10 +108,12 @@ async function traceCommand(
   const { viewer, whole } = await saveGraph(graph, folder, { slug: args.name, describe, prune });
   const summary = join(folder, `${args.name}.md`);
   await writeFileAtomic(summary, graphSummary(graph, { describe, ...checked }));
+  const page = join(folder, `${args.name}.html`);
+  await graph.toView({ ...prune, describe }).save(page);
   if (args.json === true) {
     const { edgeAgreement, totalAgreement } = checked.verification ?? {};
     context.printJson({
-      files: { viewer, whole, summary },
+      files: { viewer, whole, summary, page },
       features: graph.nodes.filter(({ kind }) => kind === "feature").length,
       edges: graph.size,
       certificate: graph.certificate,
@@ -123,7 +125,7 @@ async function traceCommand(
   }
   for (const text of [graph, checked.verification, checked.faithfulness])
     if (text !== undefined) context.print(String(text));
-  for (const path of [viewer, whole, summary]) context.print(path);
+  for (const path of [viewer, whole, summary, page]) context.print(path);
 }
 
 /** Adds `limpid trace`. */

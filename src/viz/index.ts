@@ -11,6 +11,7 @@ export {
   attention,
   bars,
   features,
+  graph,
   heatmap,
   histogram,
   lines,
@@ -49,6 +50,15 @@ export type {
   FeaturesSpec,
   FeatureTokenValue,
 } from "./views/features-spec.js";
+export type {
+  GraphData,
+  GraphEdgeData,
+  GraphMark,
+  GraphNodeData,
+  GraphOptions,
+  GraphRow,
+  GraphSpec,
+} from "./views/graph-spec.js";
 export type { HeatmapDetails, HeatmapOptions, HeatmapSpec } from "./views/heatmap.js";
 export type {
   HistogramData,

@@ -7,6 +7,7 @@ import { type AttentionOptions, attentionSpec } from "./views/attention.js";
 import { type BarsOptions, barsSpec } from "./views/bars.js";
 import { featuresSpec } from "./views/features.js";
 import type { FeatureCardData, FeaturesOptions } from "./views/features-spec.js";
+import { type GraphData, type GraphOptions, graphSpec } from "./views/graph-spec.js";
 import { type HeatmapOptions, heatmapSpec } from "./views/heatmap.js";
 import { type HistogramData, type HistogramOptions, histogramSpec } from "./views/histogram.js";
 import { type LinesData, type LinesOptions, linesSpec } from "./views/lines.js";
@@ -141,6 +142,17 @@ export function tokenLogProbs(
  */
 export function features(cards: readonly FeatureCardData[], options: FeaturesOptions = {}): View {
   return new View(featuresSpec(cards, options));
+}
+
+/**
+ * Returns a graph over tokens and layers: features as dots, errors as hollow squares, tokens and targets as squares, links in the
+ * colours of differences. Pointing at a node shows its strongest links and names what goes in and out; a menu hides nodes of
+ * little influence.
+ *
+ * @throws InputError when there is no node, when ids are not unique or unknown, or a number is out of its range.
+ */
+export function graph(data: GraphData, options: GraphOptions = {}): View {
+  return new View(graphSpec(data, options));
 }
 
 /**

@@ -6,6 +6,8 @@ import { attentionKind } from "./views/attention.js";
 import { type BarsSpec, barsKind } from "./views/bars.js";
 import { featuresKind } from "./views/features.js";
 import type { FeaturesSpec } from "./views/features-spec.js";
+import { graphKind } from "./views/graph.js";
+import type { GraphSpec } from "./views/graph-spec.js";
 import { type HeatmapSpec, heatmapKind } from "./views/heatmap.js";
 import { type HistogramSpec, histogramKind } from "./views/histogram.js";
 import { type LinesSpec, linesKind } from "./views/lines.js";
@@ -21,6 +23,7 @@ export type ViewSpec =
   | AttentionSpec
   | BarsSpec
   | FeaturesSpec
+  | GraphSpec
   | HeatmapSpec
   | PanelsSpec
   | TableSpec
@@ -35,6 +38,7 @@ const kinds: { readonly [Name in ViewSpec["view"]]: ViewKind<Extract<ViewSpec, {
   attention: attentionKind,
   bars: barsKind,
   features: featuresKind,
+  graph: graphKind,
   heatmap: heatmapKind,
   lines: linesKind,
   histogram: histogramKind,

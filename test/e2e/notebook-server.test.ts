@@ -77,6 +77,8 @@ describe.skipIf(isWindows || !hasServer)("a real server", () => {
     const ended = new Promise((resolve) => server?.once("exit", resolve));
     server.kill("SIGTERM");
     await ended;
+    // The server goes with the command.
+    await expect(fetch("http://127.0.0.1:18923/api")).rejects.toThrow("fetch failed");
   });
 
   /** Opens a notebook in the browser, presses "Run All" and returns what stands in it when the kernel is done. */

@@ -91,6 +91,13 @@ describe("on the embedded model", () => {
     expect(checked.toView().spec).toBeDefined();
   });
 
+  test("is drawn pruned, and says so", () => {
+    const view = graph.toView({ describe: (node) => (node.kind === "feature" ? "words" : undefined) });
+    const { nodes } = graph.prune({ nodeShare: 0.8, edgeShare: 0.98 });
+    expect(view.toText()).toContain(`${nodes.length} of ${graph.nodes.length} nodes: 80 % of the influence`);
+    expect(view.toSvg()).toContain("·France");
+  });
+
   test("a graph with one wrong edge is found out", async () => {
     const [strongest] = graph.edgesInto(0).filter(({ source }) => source.kind === "feature");
     if (strongest === undefined) throw new Error("no feature feeds the target");

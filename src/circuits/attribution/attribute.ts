@@ -249,13 +249,13 @@ function certify(rows: readonly (readonly [string, WalkRow])[]): Certificate {
   return { ...worst, checked: rows.length };
 }
 
-/** One row of token ids. */
-function oneRow(model: Model, prompt: string | readonly number[]): readonly number[] {
+/** Returns one row of token ids; `where` names the call in the error for a prompt of one token. */
+export function promptTokens(model: Model, prompt: string | readonly number[], where: string): readonly number[] {
   const tokens =
     typeof prompt === "string" ? [...(model.toTokens(prompt).data as Iterable<number>)].map(Number) : prompt;
   if (tokens.length > 1) return tokens;
   throw new InputError({
-    where: "attributionGraph: prompt",
+    where: `${where}: prompt`,
     got: `${tokens.length} token`,
     expected: "two tokens or more: the first is not split into features",
     fix: "Give a longer prompt.",
@@ -278,7 +278,7 @@ export async function attributionGraph(
 ): Promise<AttributionGraph> {
   const { precision = "float32", firstPosition = 1, maxFeatureNodes = 8192 } = options;
   if (!Number.isInteger(maxFeatureNodes) || maxFeatureNodes < 1) throw badBudget(maxFeatureNodes);
-  const tokens = oneRow(model, prompt);
+  const tokens = promptTokens(model, prompt, "attributionGraph");
   const linear = await linearModel(model);
   const capture = targetHooks(model, options);
   const frozen = await freezePrompt(model, tokens, set, { linear, precision, firstPosition, capture });

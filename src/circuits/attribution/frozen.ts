@@ -5,7 +5,7 @@ import { readAsFloat32 } from "../../io/index.js";
 import type { Model, Run } from "../../model/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
-import type { FrozenNorm, LinearModel } from "./linear-model.js";
+import type { FrozenNorm, LinearBlock, LinearModel } from "./linear-model.js";
 import { type ReadPlace, type WalkLayer, walkInput } from "./walk.js";
 
 /** The floating-point type of a walk. */
@@ -295,6 +295,44 @@ export interface FreezeOptions {
   readonly capture?: readonly string[];
 }
 
+/** One layer's MLP as the walk takes it. */
+interface FrozenMlp {
+  readonly features: readonly ActiveFeature[];
+  readonly walk: WalkLayer;
+  readonly rest: LayerRest;
+}
+
+/** Feeds an MLP that no dictionary describes: one error at each position. */
+function feedWhole(feeds: Feeds, run: Run, layer: number, { positions, dModel, first }: MlpSizes): FrozenMlp {
+  const error = errors(run, layer, undefined, first);
+  feeds.set(walkInput.error(layer), error, [positions, dModel]);
+  const walk = { reads: "stream", slots: 0, hasSkip: false } as const;
+  return { features: [], walk, rest: { error, bias: new Float64Array(dModel) } };
+}
+
+type MlpSizes = Omit<WriteSizes, "slots">;
+
+/** Feeds what a dictionary writes, and what it leaves. */
+function feedDictionary(
+  feeds: Feeds,
+  run: Run,
+  { loaded, layer, block }: { readonly loaded: LoadedDictionary; readonly layer: number; readonly block: LinearBlock },
+  sizes: MlpSizes,
+): FrozenMlp {
+  const reads = readPlace(loaded.dictionary, layer);
+  const features = activeFeatures(run, loaded, layer, sizes.first);
+  const slots = features.reduce((most, { slot }) => Math.max(most, slot + 1), 1);
+  const rest = {
+    error: errors(run, layer, loaded, sizes.first),
+    bias: decoderBias(loaded, reads === "affine" ? block.ln2.bias : undefined),
+  };
+  const writes = mlpWrites(loaded, features, rest, { ...sizes, slots });
+  feeds.set(walkInput.features(layer), writes, [sizes.positions, sizes.dModel, slots + 2]);
+  const { W_skip } = loaded;
+  if (W_skip !== undefined) feeds.set(walkInput.skip(layer), W_skip.data as ArrayLike<number>, W_skip.shape);
+  return { features, walk: { reads, slots, hasSkip: W_skip !== undefined }, rest };
+}
+
 /** Runs a prompt once and prepares everything that walks from its targets need. */
 export async function freezePrompt(
   model: Model,
@@ -308,41 +346,26 @@ export async function freezePrompt(
   const hooks = [...new Set([...captured(model, linear, set), ...capture])];
   const run = await spliced.run([tokens], { capture: hooks, prependBos: false });
   const positions = tokens.length;
+  const sizes = { positions, dModel: linear.dModel, first: firstPosition };
   const feeds = new Feeds(precision);
-  const layers: WalkLayer[] = [];
-  const features: ActiveFeature[] = [];
-  const rest: LayerRest[] = [];
-  for (let layer = 0; layer < linear.nLayers; layer++) {
-    const block = linear.blocks[layer];
-    if (block === undefined) continue;
+  const mlps = linear.blocks.map((block, layer) => {
     feedBlock(feeds, run, linear, layer);
     const loaded = dictionaries.get(layer);
-    const error = errors(run, layer, loaded, firstPosition);
-    if (loaded === undefined) feeds.set(walkInput.error(layer), error, [positions, linear.dModel]);
-    const own = loaded === undefined ? [] : activeFeatures(run, loaded, layer, firstPosition);
-    const slots = own.reduce((most, { slot }) => Math.max(most, slot + 1), loaded === undefined ? 0 : 1);
-    features.push(...own);
-    const reads = loaded === undefined ? "stream" : readPlace(loaded.dictionary, layer);
-    layers.push({ reads, slots, hasSkip: loaded?.W_skip !== undefined });
-    const bias = loaded && decoderBias(loaded, reads === "affine" ? block.ln2.bias : undefined);
-    rest.push({ error, bias: bias ?? new Float64Array(linear.dModel) });
-    if (loaded === undefined || bias === undefined) continue;
-    const size = { positions, slots, dModel: linear.dModel, first: firstPosition };
-    feeds.set(walkInput.features(layer), mlpWrites(loaded, own, { error, bias }, size), [
-      positions,
-      linear.dModel,
-      slots + 2,
-    ]);
-    if (loaded.W_skip !== undefined)
-      feeds.set(walkInput.skip(layer), loaded.W_skip.data as ArrayLike<number>, loaded.W_skip.shape);
-  }
+    if (loaded === undefined) return feedWhole(feeds, run, layer, sizes);
+    return feedDictionary(feeds, run, { loaded, layer, block }, sizes);
+  });
   feedEnds(feeds, run, linear);
-  feeds.set(
-    walkInput.resolved,
-    Float64Array.from({ length: positions }, (_, p) => (p < firstPosition ? 0 : 1)),
-    [positions, 1],
-  );
-  return { run, positions, layers, dictionaries, features, rest, feeds: feeds.all };
+  const resolved = Float64Array.from({ length: positions }, (_, pos) => (pos < firstPosition ? 0 : 1));
+  feeds.set(walkInput.resolved, resolved, [positions, 1]);
+  return {
+    run,
+    positions,
+    dictionaries,
+    layers: mlps.map(({ walk }) => walk),
+    features: mlps.flatMap(({ features }) => features),
+    rest: mlps.map(({ rest }) => rest),
+    feeds: feeds.all,
+  };
 }
 
 function feedEnds(feeds: Feeds, run: Run, linear: LinearModel): void {

@@ -1,5 +1,7 @@
 /** An attribution graph as a value: nodes, signed edges, and how exactly they sum. */
 import { printsItself } from "../../core/index.js";
+import { graph, type View } from "../../viz/index.js";
+import { graphData } from "../report/view.js";
 import {
   type EdgeRow,
   type EdgeRows,
@@ -41,6 +43,12 @@ export interface GraphParts {
   /** Active features that the budget left out; what they add is not in the graph. */
   readonly omittedFeatures: number;
   readonly provenance: GraphProvenance;
+}
+
+/** Options of {@link AttributionGraph.toView}. */
+export interface GraphViewOptions extends PruneOptions {
+  /** Names nodes: see `describeFeatures`. */
+  readonly describe?: (node: GraphNode) => string | undefined;
 }
 
 /** What a graph was made from. */
@@ -140,6 +148,21 @@ export class AttributionGraph {
       certificate: this.certificate,
       omittedFeatures: this.omittedFeatures,
       provenance: this.provenance,
+    });
+  }
+
+  /**
+   * Draws the graph over tokens and layers, pruned as circuit-tracer prunes unless told otherwise.
+   *
+   * `view.save("graph.html")` writes a page that opens anywhere.
+   */
+  toView({ describe, nodeShare = 0.8, edgeShare = 0.98 }: GraphViewOptions = {}): View {
+    const kept = this.prune({ nodeShare, edgeShare });
+    const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+    const left = `${kept.nodes.length} of ${this.nodes.length} nodes: ${percent(nodeShare)} of the influence, ${percent(edgeShare)} of the flow of edges.`;
+    return graph(graphData(kept, describe), {
+      title: `What follows ${JSON.stringify(this.prompt.join(""))}`,
+      note: left,
     });
   }
 

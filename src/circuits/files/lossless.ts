@@ -89,6 +89,7 @@ export function fromLossless(json: unknown, where: string): AttributionGraph {
       dictionaries: provenance.optionalText("dictionaries") ?? "",
       tokens: provenance.numbers("tokens"),
       firstPosition: provenance.index("firstPosition"),
+      ...(provenance.has("wholeMlps") ? { wholeMlps: provenance.numbers("wholeMlps") } : {}),
     },
   });
 }

@@ -1,6 +1,7 @@
 /** A graph in circuit-tracer's format. */
 import type { AttributionGraph } from "../attribution/graph.js";
 import type { GraphNode } from "../attribution/nodes.js";
+import { cumulativeInfluence } from "../report/view.js";
 import { type TracerFile, type TracerLink, type TracerNode, tracerTypes } from "./tracer-schema.js";
 
 /** What the file is called, and what its nodes are called. */
@@ -57,19 +58,6 @@ function label(node: Written, prompt: readonly string[], describe: TracerOptions
   if (node.kind === "error") return `Err: mlp "${prompt[node.pos] ?? ""}"`;
   // The viewer reads the token and its probability out of this text.
   return node.kind === "target" ? `Output ${node.label} (p=${node.weight.toFixed(3)})` : "";
-}
-
-/** The share of all influence that nodes with at least as much have: small is important. */
-function cumulativeInfluence(graph: AttributionGraph): readonly number[] {
-  const influence = graph.influence();
-  const total = influence.reduce((a, b) => a + b, 0);
-  const shares = new Array<number>(influence.length).fill(1);
-  let sum = 0;
-  for (const index of [...influence.keys()].sort((a, b) => (influence[b] ?? 0) - (influence[a] ?? 0))) {
-    sum += influence[index] ?? 0;
-    shares[index] = total === 0 ? 1 : Math.min(1, sum / total);
-  }
-  return shares;
 }
 
 /** Returns a graph as circuit-tracer writes it; `influence` is that of the graph given, before any pruning by a viewer. */

@@ -4,6 +4,7 @@ import type { ClientView } from "./view.js";
 import { attentionClient } from "./views/attention.js";
 import { barsClient } from "./views/bars.js";
 import { featuresClient } from "./views/features.js";
+import { graphClient } from "./views/graph.js";
 import { heatmapClient } from "./views/heatmap.js";
 import { histogramClient } from "./views/histogram.js";
 import { linesClient } from "./views/lines.js";
@@ -18,6 +19,7 @@ const clients: { readonly [Name in ViewSpec["view"]]: ClientView<Extract<ViewSpe
   attention: attentionClient,
   bars: barsClient,
   features: featuresClient,
+  graph: graphClient,
   heatmap: heatmapClient,
   lines: linesClient,
   histogram: histogramClient,

@@ -45,7 +45,7 @@ function graphOf(weights: (target: number, source: number) => number): Attributi
     ]),
     certificate: { worst: 1.5e-7, at: "L1 #1 @2", checked: 5 },
     omittedFeatures: 2,
-    provenance: { model: "m", identity: "id", dictionaries: "d", tokens: [5, 9, 1], firstPosition: 1 },
+    provenance: { model: "m", identity: "id", dictionaries: "d", tokens: [5, 9, 1], firstPosition: 1, wholeMlps: [0] },
   });
 }
 

@@ -13,7 +13,13 @@ it("writes a graph for viewers, the whole of it, and a summary in sentences", as
   const end = await limpid(["trace", "tiny", prompt, "--out", out, "--name", "paris", "--verify", "4"]);
   expect(end, end.err).toMatchObject({ code: 0 });
   expect(end.out).toContain("GraphVerification: 4 nodes taken away");
-  expect(readdirSync(out).sort()).toEqual(["graph-metadata.json", "paris.json", "paris.limpid.json", "paris.md"]);
+  expect(readdirSync(out).sort()).toEqual([
+    "graph-metadata.json",
+    "paris.html",
+    "paris.json",
+    "paris.limpid.json",
+    "paris.md",
+  ]);
   const whole = await openGraph(join(out, "paris.limpid.json"));
   const viewer = await openGraph(join(out, "paris.json"));
   expect(whole.certificate.worst).toBeLessThan(1e-4);

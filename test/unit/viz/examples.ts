@@ -3,6 +3,7 @@ import {
   attention,
   bars,
   features,
+  graph,
   heatmap,
   histogram,
   lines,
@@ -182,6 +183,24 @@ const single = {
     unit: "layer",
     diagonal: true,
   }),
+  graph: graph({
+    tokens: ["The", " cat", "\n"],
+    nodes: [
+      { id: "t", mark: "target", pos: 2, label: '" sat"', probability: 0.6 },
+      { id: "L1 #4 @2", mark: "feature", layer: 1, pos: 2, activation: 1.5, influence: 0.2, label: "cats" },
+      { id: "L0 #7 @1", mark: "feature", layer: 0, pos: 1, activation: 0.5, influence: 0.6 },
+      { id: "L0 error @1", mark: "error", layer: 0, pos: 1, influence: 0.9 },
+      { id: "token @1", mark: "token", pos: 1, label: " cat" },
+      { id: "bias", mark: "other" },
+    ],
+    edges: [
+      { source: "L1 #4 @2", target: "t", weight: 2 },
+      { source: "L0 error @1", target: "t", weight: -0.5 },
+      { source: "L0 #7 @1", target: "L1 #4 @2", weight: 1 },
+      { source: "token @1", target: "L0 #7 @1", weight: 0.7 },
+      { source: "bias", target: "L1 #4 @2", weight: -0.1 },
+    ],
+  }),
   features: features(
     [
       {
@@ -293,6 +312,16 @@ export function viewsWithTexts(texts: readonly [string, string, ...string[]]): r
     ),
   ];
   const more = [
+    graph(
+      {
+        tokens: texts,
+        nodes: texts.map((label, i) => ({ id: `${label}${i}`, mark: "feature", layer: i, pos: i, label })),
+        edges: texts.slice(1).map((text, i) => {
+          return { source: `${texts[i] ?? ""}${i}`, target: `${text}${i + 1}`, weight: i + 1 };
+        }),
+      },
+      head,
+    ),
     features(
       [
         {
