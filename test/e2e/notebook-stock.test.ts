@@ -41,7 +41,7 @@ beforeAll(() => {
     },
   });
   expect(status, stderr).toBe(0);
-}, 300_000);
+}, 600_000);
 afterAll(() => {
   rmSync(project, { recursive: true });
 });

@@ -15,8 +15,9 @@ describe("the browser code", () => {
   const { gzip, hash } = clientRuntime();
   const bytes = Buffer.from(gzip, "base64");
 
-  test("is at most 60 kB gzipped", () => {
-    expect(bytes.length).toBeLessThanOrEqual(60_000);
+  // 58 kB with twelve views; the graph over tokens and layers, the thirteenth, takes 3.
+  test("is at most 62 kB gzipped", () => {
+    expect(bytes.length).toBeLessThanOrEqual(62_000);
   });
   test("asks for no module and no address", () => {
     const code = gunzipSync(bytes).toString();
