@@ -13,6 +13,7 @@ export type { EdgeRow, GraphScores, PruneOptions } from "./attribution/influence
 export type { LogitTarget } from "./attribution/logits.js";
 export { type GraphNode, nodeId } from "./attribution/nodes.js";
 export * from "./files/index.js";
+export * from "./heads/index.js";
 export * from "./paths/index.js";
 export * from "./report/index.js";
 export * from "./verify/index.js";

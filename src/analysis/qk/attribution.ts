@@ -13,7 +13,13 @@ import { floatsOf } from "../patching/values.js";
 import { QkAttribution, type ScorePlace } from "./result.js";
 
 /** Options of `qk.attribution`. */
-export interface QkOptions extends ScorePlace, LongCallOptions {}
+export interface QkOptions extends ScorePlace, LongCallOptions {
+  /**
+   * `"mean"` takes apart by how much the score is above the mean score of all keys that the query may look at: what makes the
+   * pattern, because adding to all scores of a query changes nothing. By default the score itself.
+   */
+  readonly above?: "mean";
+}
 
 /** One side of the product. */
 interface Side {
@@ -188,9 +194,31 @@ async function openPrompt(model: Model, tokens: readonly number[], options: QkOp
   return { model: folded, tokens, place: { layer, head, queryPos, keyPos }, cache, stack, labels };
 }
 
+/** Keys that a query may look at. */
+function seenKeys({ config }: Model, { layer, queryPos }: ScorePlace, positions: number): readonly number[] {
+  const all = Array.from({ length: positions }, (_, key) => key);
+  if (config.attentionDirection === "bidirectional") return all;
+  const window = config.windows[layer] ?? Number.POSITIVE_INFINITY;
+  return all.filter((key) => key <= queryPos && queryPos - key < window);
+}
+
+/** The vectors of the key's side, less their means over other keys. */
+async function keyVectors(opened: Opened, others: readonly number[]): Promise<SideVectors> {
+  const { head, keyPos } = opened.place;
+  const own = await sideVectors(opened, { letter: "k", head, pos: keyPos });
+  const vectors = own.vectors.map((vector) => Float64Array.from(vector));
+  for (const pos of others) {
+    const other = await sideVectors(opened, { letter: "k", head, pos });
+    for (const [part, vector] of vectors.entries())
+      for (const [i, value] of (other.vectors[part] ?? []).entries())
+        vector[i] = (vector[i] ?? 0) - value / others.length;
+  }
+  return { labels: own.labels, vectors };
+}
+
 /** The score of the run, before any soft cap. */
-function measuredScore({ model, place, cache }: Opened): number {
-  const { layer, head, queryPos, keyPos } = place;
+function measuredScore({ model, place, cache }: Opened, keyPos: number): number {
+  const { layer, head, queryPos } = place;
   const scores: Tensor = cache.get(siteHook("attn_scores", layer));
   const [, heads = 1, queries = 1, keys = 1] = scores.shape;
   return uncapped(Number(scores.data[((head % heads) * queries + queryPos) * keys + keyPos]), model);
@@ -208,7 +236,9 @@ export async function qkAttribution(
   const opened = await openPrompt(model, tokens, options);
   const { head, queryPos, keyPos } = opened.place;
   const query = await sideVectors(opened, { letter: "q", head, pos: queryPos });
-  const key = await sideVectors(opened, { letter: "k", head, pos: keyPos });
+  const others = options.above === "mean" ? seenKeys(model, options, tokens.length) : [];
+  const key = await keyVectors(opened, others);
+  const mean = others.reduce((sum, other) => sum + measuredScore(opened, other), 0) / Math.max(1, others.length);
   const { attnScale } = model.config;
   const products = query.vectors.flatMap((q) => key.vectors.map((k) => dot(q, k) / attnScale));
   const texts = model.view.core.tokenizer?.pieces([tokens[queryPos] ?? 0, tokens[keyPos] ?? 0]) ?? [];
@@ -217,7 +247,7 @@ export async function qkAttribution(
     queries: query.labels,
     keys: key.labels,
     values: Tensor.of(Float64Array.from(products), [query.labels.length, key.labels.length], ["query", "key"]),
-    score: measuredScore(opened),
+    score: measuredScore(opened, keyPos) - mean,
     tokens: [texts[0] ?? `token ${tokens[queryPos] ?? ""}`, texts[1] ?? `token ${tokens[keyPos] ?? ""}`],
   });
   checkSum(result);

@@ -31,7 +31,10 @@ export class QkAttribution {
   readonly keys: readonly string[];
   /** `[query, key]`, in units of the score; the sum is {@link QkAttribution.score}. */
   readonly values: Tensor;
-  /** The score before any soft cap and mask: `q·k / attnScale`, as the model computed it. */
+  /**
+   * The score before any soft cap and mask: `q·k / attnScale`, as the model computed it; with `above: "mean"`, less the mean
+   * over the keys that the query may look at.
+   */
   readonly score: number;
   /** Token texts of the two positions, where the model has a tokenizer. */
   readonly tokens: readonly [query: string, key: string];

@@ -112,7 +112,7 @@ function captured(model: Model, linear: LinearModel, set: DictionarySet | undefi
   const has = (name: string): readonly string[] => (names.includes(name) ? [name] : []);
   const perLayer = linear.blocks.flatMap((_, layer) => [
     `blocks.${layer}.attn.hook_pattern`,
-    `blocks.${layer}.hook_mlp_out`,
+    ...has(`blocks.${layer}.hook_mlp_out`),
     ...["ln1", "ln2", "ln1_post", "ln2_post"].flatMap((norm) => has(`blocks.${layer}.${norm}.hook_scale`)),
   ]);
   const features = [...(set ?? [])].flatMap(({ hooks }) => [hooks.actsPre, hooks.actsPost, hooks.recons]);
@@ -310,6 +310,11 @@ function feedWhole(feeds: Feeds, run: Run, layer: number, { positions, dModel, f
   return { features: [], walk, rest: { error, bias: new Float64Array(dModel) } };
 }
 
+function noMlp({ positions, dModel }: MlpSizes): FrozenMlp {
+  const rest = { error: new Float64Array(positions * dModel), bias: new Float64Array(dModel) };
+  return { features: [], walk: { reads: "stream", slots: 0, hasSkip: false }, rest };
+}
+
 type MlpSizes = Omit<WriteSizes, "slots">;
 
 /** Feeds what a dictionary writes, and what it leaves. */
@@ -350,6 +355,7 @@ export async function freezePrompt(
   const feeds = new Feeds(precision);
   const mlps = linear.blocks.map((block, layer) => {
     feedBlock(feeds, run, linear, layer);
+    if (!linear.hasMlps) return noMlp(sizes);
     const loaded = dictionaries.get(layer);
     if (loaded === undefined) return feedWhole(feeds, run, layer, sizes);
     return feedDictionary(feeds, run, { loaded, layer, block }, sizes);

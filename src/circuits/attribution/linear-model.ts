@@ -38,6 +38,7 @@ export interface LinearModel {
   readonly dModel: number;
   /** Whether both sublayers of a block read the stream before it. */
   readonly isParallel: boolean;
+  readonly hasMlps: boolean;
   readonly hasNorm: boolean;
   readonly hasFinalNorm: boolean;
   /** Whether norms subtract the mean. */
@@ -73,25 +74,20 @@ async function block(model: Model, layer: number, hasNorm: boolean): Promise<Lin
 
 /** Refuses what the linear walk does not describe. */
 function checkModel({ config, view }: Model): void {
-  const refuse = (got: string, expected: string, fix: string): UnsupportedError =>
-    new UnsupportedError({ where: "attributionGraph", got, expected, fix });
-  if (config.attnOnly) {
-    const fix = "Use the edge methods of analysis (edges, qk), which need no dictionaries.";
-    throw refuse("a model without MLPs", "a model with MLPs", fix);
-  }
   const isWhole = view.layers.length === config.nLayers && view.layers.every((layer, i) => layer === i);
-  if (view.edits.length > 0 || !isWhole) {
-    const got = isWhole
-      ? `an edited model (${view.edits.map(({ name }) => name).join(", ")})`
-      : "another list of layers";
-    throw refuse(got, "the model as it is: the walk does not know of changes", "Trace the model that you edited from.");
-  }
+  if (view.edits.length === 0 && isWhole) return;
+  throw new UnsupportedError({
+    where: "attributionGraph",
+    got: isWhole ? `an edited model (${view.edits.map(({ name }) => name).join(", ")})` : "another list of layers",
+    expected: "the model as it is: the walk does not know of changes",
+    fix: "Trace the model that you edited from.",
+  });
 }
 
 /** Reads the linear part of a model. */
 export async function linearModel(model: Model): Promise<LinearModel> {
   checkModel(model);
-  const { nLayers, nHeads, dHead, dModel, normalization, finalNormalization, parallelAttnMlp } = model.config;
+  const { nLayers, nHeads, dHead, dModel, normalization, finalNormalization, parallelAttnMlp, attnOnly } = model.config;
   const hasNorm = normalization !== null;
   const blocks: LinearBlock[] = [];
   for (let layer = 0; layer < nLayers; layer++) blocks.push(await block(model, layer, hasNorm));
@@ -102,6 +98,7 @@ export async function linearModel(model: Model): Promise<LinearModel> {
     dHead,
     dModel,
     isParallel: parallelAttnMlp,
+    hasMlps: !attnOnly,
     hasNorm,
     hasFinalNorm: finalNormalization !== null,
     isCentred: normalization?.startsWith("LN") ?? false,

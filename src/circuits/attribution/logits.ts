@@ -4,8 +4,8 @@ import type { Model } from "../../model/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { FrozenPrompt } from "./frozen.js";
 import type { LinearModel } from "./linear-model.js";
-import type { WalkTarget } from "./rows.js";
 import { logitTarget } from "./targets.js";
+import type { WalkTarget } from "./walker.js";
 
 /** Logits that are explained, and where. */
 export interface LogitOptions {

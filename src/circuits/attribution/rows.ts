@@ -1,22 +1,9 @@
 /** Rows of an attribution graph: what every source gives to a target, and how exactly the parts sum to it. */
 import { InternalError } from "../../core/index.js";
-import type { Graph } from "../../graph/index.js";
-import type { Engine, RawTensor } from "../../runtime/index.js";
-import type { FrozenPrompt, Precision } from "./frozen.js";
-import type { LinearModel } from "./linear-model.js";
-import { type WalkSpec, type WalkStart, walkGraph, walkInput, walkOutput } from "./walk.js";
-
-/** A number that is linear in the frozen model: a feature's pre-activation, a logit, a direction at either place. */
-export interface WalkTarget {
-  readonly start: WalkStart;
-  readonly pos: number;
-  /** The direction at the place where it begins, `[dModel]`. */
-  readonly direction: ArrayLike<number>;
-  /** What is added whatever the prompt: biases of the encoder, of the norm, of the unembedding. */
-  readonly constant: number;
-  /** The value as the model computed it. */
-  readonly value: number;
-}
+import type { RawTensor } from "../../runtime/index.js";
+import type { FrozenPrompt } from "./frozen.js";
+import { walkOutput } from "./walk.js";
+import { type RowsContext, Walker, type WalkTarget } from "./walker.js";
 
 /** What each source gives to one target. */
 export interface WalkRow {
@@ -36,106 +23,43 @@ export interface WalkRow {
   readonly residual: number;
 }
 
-/** Everything that rows are computed with. */
-export interface RowsContext {
-  readonly linear: LinearModel;
-  readonly frozen: FrozenPrompt;
-  readonly precision: Precision;
-  readonly engine: Engine;
-}
-
-function specOf({ linear, frozen, precision }: RowsContext): WalkSpec {
-  return { model: linear, layers: frozen.layers, positions: frozen.positions, precision };
-}
-
-/** Keys two starts alike when they are the same place. */
-export function startKey(start: WalkStart): string {
-  if (start.kind === "unembed") return "unembed";
-  const place = start.kind === "stream" && start.isMid ? "middle" : start.kind;
-  return `${place} ${start.layer}`;
-}
-
-/** Computes rows place by place; what is frozen stays in the engine, so that only targets are fed. */
+/** Computes rows place by place. */
 export class RowWalker {
   readonly #context: RowsContext;
-  readonly #graphs = new Map<string, Graph>();
-  readonly #prefix: string;
-  readonly #resident = new Set<string>();
+  readonly #walker: Walker;
 
   constructor(context: RowsContext, name: string) {
     this.#context = context;
-    this.#prefix = `${name}.`;
+    this.#walker = new Walker(context, name);
   }
 
   /** Returns a row for each target; all targets must begin at the same place. */
   async rows(targets: readonly WalkTarget[]): Promise<readonly WalkRow[]> {
-    const [first] = targets;
-    if (first === undefined) return [];
-    const graph = this.#graph(first.start);
-    await this.#put(graph);
-    const names = graph.outputs.map(({ name }) => name);
-    const inputs = Object.fromEntries(
-      graph.inputs.flatMap(({ name }) => (this.#isTarget(name) ? [] : [[name, `${this.#prefix}${name}`] as const])),
-    );
-    const program = { segments: [graph], outputs: names, resident: { inputs } };
-    const results = await this.#context.engine.run(program, this.#targetFeeds(targets));
+    const results = await this.#walker.run(targets);
     return targets.map((target, index) => this.#row(target, index, results));
   }
 
   /** Takes what is frozen out of the engine again. */
   async close(): Promise<void> {
-    for (const name of this.#resident) await this.#context.engine.drop(`${this.#prefix}${name}`);
-    this.#resident.clear();
-  }
-
-  #isTarget(name: string): boolean {
-    return name === walkInput.target || name === walkInput.at;
-  }
-
-  #graph(start: WalkStart): Graph {
-    const key = startKey(start);
-    const known = this.#graphs.get(key) ?? walkGraph(specOf(this.#context), start);
-    this.#graphs.set(key, known);
-    return known;
-  }
-
-  async #put(graph: Graph): Promise<void> {
-    const { engine, frozen } = this.#context;
-    for (const { name } of graph.inputs) {
-      const tensor = frozen.feeds.get(name);
-      if (tensor === undefined || this.#resident.has(name)) continue;
-      await engine.put(`${this.#prefix}${name}`, tensor);
-      this.#resident.add(name);
-    }
-  }
-
-  #targetFeeds(targets: readonly WalkTarget[]): Record<string, RawTensor> {
-    const { linear, frozen, precision } = this.#context;
-    const floats = (length: number): Float32Array | Float64Array =>
-      precision === "float64" ? new Float64Array(length) : new Float32Array(length);
-    const directions = floats(targets.length * linear.dModel);
-    const at = floats(targets.length * frozen.positions);
-    targets.forEach(({ direction, pos }, i) => {
-      for (let k = 0; k < linear.dModel; k++) directions[i * linear.dModel + k] = direction[k] ?? 0;
-      at[i * frozen.positions + pos] = 1;
-    });
-    return {
-      [walkInput.target]: { dtype: precision, shape: [targets.length, linear.dModel], data: directions },
-      [walkInput.at]: { dtype: precision, shape: [targets.length, frozen.positions], data: at },
-    };
+    await this.#walker.close();
   }
 
   #row(target: WalkTarget, index: number, results: Readonly<Record<string, RawTensor>>): WalkRow {
     const { linear, frozen } = this.#context;
     const part = (name: string, size: number): Numbers => partOf(results[name], index, size);
+    const byPosition = (name: string): Float64Array => {
+      const whole = new Float64Array(frozen.positions);
+      whole.set(part(name, 0));
+      return whole;
+    };
     const byLayer = (name: (layer: number) => string, size: number): readonly Numbers[] =>
       linear.blocks.map((_, layer) => part(name(layer), size));
     const features = featureRow(frozen, byLayer(walkOutput.features, 0));
-    const errors = concatenated(byLayer(walkOutput.error, frozen.positions));
+    const errors = concatenated(linear.blocks.map((_, layer) => byPosition(walkOutput.error(layer))));
     const attentionBias = concatenated(byLayer(walkOutput.attentionBias, 1));
     const decoderBias = concatenated(byLayer(walkOutput.decoderBias, 1));
-    const tokens = Float64Array.from(part(walkOutput.embed, frozen.positions));
-    const positions = Float64Array.from(part(walkOutput.position, frozen.positions));
+    const tokens = byPosition(walkOutput.embed);
+    const positions = byPosition(walkOutput.position);
     const parts = [features, errors, tokens, positions, attentionBias, decoderBias];
     const { constant, value } = target;
     const total = parts.reduce((all, one) => all + sum(one), constant);

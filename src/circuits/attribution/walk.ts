@@ -25,9 +25,13 @@ export interface WalkLayer {
 export interface WalkSpec {
   readonly model: LinearModel;
   readonly layers: readonly WalkLayer[];
-  readonly positions: number;
   readonly precision: Precision;
+  /** Reads off what heads move in place of what sources give. */
+  readonly ofHeads?: boolean;
 }
+
+/** Positions of a walk: those up to its last target, since nothing flows back from later ones. */
+const pos = "pos";
 
 /**
  * Where targets begin: the input of a layer's dictionary, the stream before a layer or between its attention and its MLP
@@ -52,12 +56,13 @@ export const walkInput = {
   features: (layer: number): string => `features.${layer}`,
   error: (layer: number): string => `error.${layer}`,
   skip: (layer: number): string => `W_skip.${layer}`,
+  values: (layer: number): string => `values.${layer}`,
   resolved: "resolved",
   embed: "embed",
   position: "pos_embed",
 } as const;
 
-/** Names of the outputs, each `[target, …]`. */
+/** Names of the outputs, each `[target, …]` but for heads. */
 export const walkOutput = {
   features: (layer: number): string => `to.features.${layer}`,
   error: (layer: number): string => `to.error.${layer}`,
@@ -65,6 +70,8 @@ export const walkOutput = {
   attentionBias: (layer: number): string => `to.bias.${layer}`,
   embed: "to.embed",
   position: "to.pos_embed",
+  /** `[head, key, query]`: sizes of what heads move, summed over targets. */
+  heads: (layer: number): string => `to.heads.${layer}`,
 } as const;
 
 /** Builds one walk; holds the builder and the outputs so far. */
@@ -85,10 +92,10 @@ class Walk {
   /** The transpose of a frozen norm: gain, centring, scale. */
   normBack(g: Value, norm: { readonly gain?: string; readonly scale: string; readonly isCentred: boolean }): Value {
     const { ops } = this;
-    const { model, positions } = this.#spec;
+    const { model } = this.#spec;
     const gained = norm.gain === undefined ? g : ops.mul(g, this.input(norm.gain, [model.dModel]));
     const centred = norm.isCentred ? ops.sub(gained, ops.reduceMean(gained, [2])) : gained;
-    return ops.div(centred, this.input(norm.scale, [positions, 1]));
+    return ops.div(centred, this.input(norm.scale, [pos, 1]));
   }
 
   /** From what a dictionary reads to the stream that its MLP reads. */
@@ -121,41 +128,49 @@ class Walk {
   /** Reads the MLP's sources at what it writes; returns what the skip connection adds to the stream it reads. */
   mlpBack(layer: number, g: Value): Value | undefined {
     const { ops } = this;
-    const { model, positions } = this.#spec;
-    const { slots, hasSkip } = this.#layer(layer);
-    const stream = [positions, model.dModel];
+    const { model, ofHeads } = this.#spec;
+    if (model.hasMlps && ofHeads !== true) this.#readMlp(layer, g);
+    if (!this.#layer(layer).hasSkip) return undefined;
+    const resolved = ops.mul(g, this.input(walkInput.resolved, [pos, 1]));
+    const skip = this.input(walkInput.skip(layer), [model.dModel, model.dModel]);
+    return this.readBack(layer, ops.matmul(resolved, skip));
+  }
+
+  #readMlp(layer: number, g: Value): void {
+    const { ops } = this;
+    const { dModel } = this.#spec.model;
+    const { slots } = this.#layer(layer);
     if (slots === 0) {
-      this.outputs[walkOutput.error(layer)] = this.dotEach(g, this.input(walkInput.error(layer), stream));
-      return undefined;
+      this.outputs[walkOutput.error(layer)] = this.dotEach(g, this.input(walkInput.error(layer), [pos, dModel]));
+      return;
     }
     // Errors and decoder biases are two more columns beside the features: one product instead of three passes over `g`.
-    const sources = this.input(walkInput.features(layer), [positions, model.dModel, slots + 2]);
+    const sources = this.input(walkInput.features(layer), [pos, dModel, slots + 2]);
     const byPosition = ops.matmul(ops.transpose(g, [1, 0, 2]), sources);
     const [features, error, bias] = ops.split(ops.transpose(byPosition, [1, 0, 2]), 2, [slots, 1, 1]);
-    if (features === undefined || error === undefined || bias === undefined) return undefined;
+    if (features === undefined || error === undefined || bias === undefined) return;
     this.outputs[walkOutput.features(layer)] = features;
     this.outputs[walkOutput.error(layer)] = ops.squeeze(error, [2]);
     this.outputs[walkOutput.decoderBias(layer)] = ops.reduceSum(bias, [1, 2], false);
-    if (!hasSkip) return undefined;
-    const resolved = ops.mul(g, this.input(walkInput.resolved, [positions, 1]));
-    const skip = this.input(walkInput.skip(layer), [model.dModel, model.dModel]);
-    return this.readBack(layer, ops.matmul(resolved, skip));
   }
 
   /** The transpose of frozen attention, from what it writes to the stream that it reads. */
   attentionBack(layer: number, written: Value): Value {
     const { ops } = this;
-    const { model, positions } = this.#spec;
+    const { model } = this.#spec;
     const { nHeads, dHead, dModel } = model;
     const block = model.blocks[layer];
     const post = block?.ln1Post;
     const g = post === undefined ? written : this.#postBack(layer, "ln1_post", written, post.gain !== undefined);
-    this.outputs[walkOutput.attentionBias(layer)] = this.dot(g, this.input(walkInput.attentionBias(layer), [dModel]));
+    if (this.#spec.ofHeads !== true)
+      this.outputs[walkOutput.attentionBias(layer)] = this.dot(g, this.input(walkInput.attentionBias(layer), [dModel]));
     const joined = nHeads * dHead;
     const perHead = ops.matmul(g, this.input(walkInput.valueOut(layer, "O"), [dModel, joined]));
-    const heads = ops.transpose(ops.reshape(perHead, ["target", positions, nHeads, dHead], g), [0, 2, 1, 3]);
-    const mixed = ops.matmul(this.input(walkInput.pattern(layer), [nHeads, positions, positions]), heads);
-    const flat = ops.reshape(ops.transpose(mixed, [0, 2, 1, 3]), ["target", positions, joined], g);
+    const heads = ops.transpose(ops.reshape(perHead, ["target", pos, nHeads, dHead], g), [0, 2, 1, 3]);
+    const pattern = this.input(walkInput.pattern(layer), [nHeads, pos, pos]);
+    const mixed = ops.matmul(pattern, heads);
+    if (this.#spec.ofHeads === true) this.#readHeads(layer, heads, pattern);
+    const flat = ops.reshape(ops.transpose(mixed, [0, 2, 1, 3]), ["target", pos, joined], g);
     const read = ops.matmul(flat, this.input(walkInput.valueOut(layer, "V"), [joined, dModel]));
     if (!model.hasNorm) return read;
     return this.normBack(read, {
@@ -163,6 +178,15 @@ class Walk {
       scale: walkInput.scale(layer, "ln1"),
       isCentred: model.isCentred,
     });
+  }
+
+  /** What each head brings from each key to each query: pattern times values along what is read there. */
+  #readHeads(layer: number, heads: Value, pattern: Value): void {
+    const { ops } = this;
+    const { nHeads, dHead } = this.#spec.model;
+    const values = this.input(walkInput.values(layer), [nHeads, pos, dHead]);
+    const moved = ops.mul(ops.matmul(values, ops.swapLast(heads)), pattern);
+    this.outputs[walkOutput.heads(layer)] = ops.reduceSum(ops.abs(moved), [0], false);
   }
 
   #postBack(layer: number, norm: string, g: Value, hasGain: boolean): Value {
@@ -190,10 +214,10 @@ class Walk {
 }
 
 /** The gradient at the place where targets begin, in the stream, and the layers that are still below. */
-function begin(walk: Walk, { model, positions }: WalkSpec, start: WalkStart): Value {
+function begin(walk: Walk, { model }: WalkSpec, start: WalkStart): Value {
   const { ops } = walk;
   const direction = ops.unsqueeze(walk.input(walkInput.target, ["target", model.dModel]), [1]);
-  const at = ops.unsqueeze(walk.input(walkInput.at, ["target", positions]), [2]);
+  const at = ops.unsqueeze(walk.input(walkInput.at, ["target", pos]), [2]);
   const g = ops.mul(direction, at);
   if (start.kind === "dictionary") return walk.readBack(start.layer, g);
   if (start.kind === "stream") return g;
@@ -207,14 +231,15 @@ function begin(walk: Walk, { model, positions }: WalkSpec, start: WalkStart): Va
 
 /** Builds the graph of a walk; its outputs are named by {@link walkOutput}. */
 export function walkGraph(spec: WalkSpec, start: WalkStart): Graph {
-  const { model, positions } = spec;
+  const { model } = spec;
   const walk = new Walk(spec);
   let g = begin(walk, spec, start);
   const hasAttention = start.kind === "stream" ? start.isMid : start.kind === "dictionary" && !model.isParallel;
   let layer = start.kind === "unembed" ? model.nLayers - 1 : start.layer - 1;
   if (hasAttention) g = walk.attentionPart(layer + 1, g, undefined);
   for (; layer >= 0; layer--) g = walk.blockBack(layer, g);
-  const stream = [positions, model.dModel];
+  const stream = [pos, model.dModel];
+  if (spec.ofHeads === true) return walk.ops.builder.build(walk.outputs);
   walk.outputs[walkOutput.embed] = walk.dotEach(g, walk.input(walkInput.embed, stream));
   if (model.hasPositions) walk.outputs[walkOutput.position] = walk.dotEach(g, walk.input(walkInput.position, stream));
   return walk.ops.builder.build(walk.outputs);

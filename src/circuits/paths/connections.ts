@@ -10,16 +10,8 @@ import type { Model } from "../../model/index.js";
 import { table, type View } from "../../viz/index.js";
 import { type LinearModel, linearModel } from "../attribution/linear-model.js";
 import { tokenText } from "../attribution/logits.js";
-import {
-  attentionBelow,
-  dot,
-  type FeatureAddress,
-  type HeadAddress,
-  LoadedSet,
-  numbersOf,
-  rowDot,
-  throughHead,
-} from "./directions.js";
+import { dot, numbersOf, rowDot } from "../attribution/vectors.js";
+import { attentionBelow, type FeatureAddress, type HeadAddress, LoadedSet, throughHead } from "./directions.js";
 
 /** What lies between two features: the stream itself, or a head's output-value circuit. */
 export type Through = "direct" | HeadAddress;

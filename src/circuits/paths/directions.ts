@@ -5,9 +5,9 @@
  */
 import { InputError } from "../../core/index.js";
 import type { DictionarySet } from "../../dictionary/index.js";
-import type { Tensor } from "../../tensor/index.js";
 import { type LoadedDictionary, loadDictionary, readPlace } from "../attribution/frozen.js";
 import type { FrozenNorm, LinearBlock, LinearModel } from "../attribution/linear-model.js";
+import { columnOf, dot, numbersOf, rowDot } from "../attribution/vectors.js";
 
 /** A feature of a set, by its layer and index. */
 export interface FeatureAddress {
@@ -19,33 +19,6 @@ export interface FeatureAddress {
 export interface HeadAddress {
   readonly layer: number;
   readonly head: number;
-}
-
-/** `a · b` */
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] ?? 0) * (b[i] ?? 0);
-  return sum;
-}
-
-/** The numbers of a tensor. */
-export function numbersOf(tensor: Tensor): ArrayLike<number> {
-  return tensor.contiguous().data as ArrayLike<number>;
-}
-
-/** `row · v` for one row of a matrix whose rows are as long as `v`. */
-export function rowDot(matrix: ArrayLike<number>, row: number, v: ArrayLike<number>): number {
-  let sum = 0;
-  const start = row * v.length;
-  for (let i = 0; i < v.length; i++) sum += (matrix[start + i] ?? 0) * (v[i] ?? 0);
-  return sum;
-}
-
-/** One column of a matrix. */
-export function columnOf(matrix: Tensor, column: number): Float64Array {
-  const [rows = 0, columns = 0] = matrix.shape;
-  const data = numbersOf(matrix);
-  return Float64Array.from({ length: rows }, (_, i) => data[i * columns + column] ?? 0);
 }
 
 /** The transpose of a norm without its scale: gain, then centring. */

@@ -15,7 +15,8 @@ import { chosenTargets, type LogitChoice, targetHooks } from "../attribution/cho
 import { freezePrompt } from "../attribution/frozen.js";
 import { linearModel } from "../attribution/linear-model.js";
 import { type GraphNode, nodeId } from "../attribution/nodes.js";
-import { RowWalker, type WalkRow, type WalkTarget } from "../attribution/rows.js";
+import { RowWalker, type WalkRow } from "../attribution/rows.js";
+import type { WalkTarget } from "../attribution/walker.js";
 import type { HeadAddress } from "./directions.js";
 import { FrozenStream, streamHooks } from "./frozen-stream.js";
 import { onlyTarget, type PathTarget } from "./paths.js";

@@ -8,18 +8,11 @@ import { InternalError } from "../../core/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { ActiveFeature, FrozenPrompt, LoadedDictionary } from "../attribution/frozen.js";
 import type { LinearBlock, LinearModel } from "../attribution/linear-model.js";
-import type { WalkTarget } from "../attribution/rows.js";
 import { featureTarget } from "../attribution/targets.js";
+import { numbersOf, rowDot } from "../attribution/vectors.js";
 import { type WalkStart, walkInput } from "../attribution/walk.js";
-import {
-  attentionBelow,
-  normDirection,
-  numbersOf,
-  outputDirection,
-  readDirection,
-  rowDot,
-  throughHead,
-} from "./directions.js";
+import type { WalkTarget } from "../attribution/walker.js";
+import { attentionBelow, normDirection, outputDirection, readDirection, throughHead } from "./directions.js";
 import {
   along,
   type Contribution,
@@ -34,8 +27,8 @@ import {
 } from "./stream-parts.js";
 
 /** Hook points that paths need besides those of the walk. */
-export function streamHooks({ blocks, isParallel }: LinearModel): readonly string[] {
-  const parts = isParallel ? ["pre"] : ["pre", "mid"];
+export function streamHooks({ blocks, isParallel, hasMlps }: LinearModel): readonly string[] {
+  const parts = isParallel || !hasMlps ? ["pre"] : ["pre", "mid"];
   return [...blocks.keys()].flatMap((layer) => parts.map((part) => `blocks.${layer}.hook_resid_${part}`));
 }
 
@@ -215,7 +208,7 @@ export class FrozenStream {
       for (let pos = 0; pos < this.frozen.positions; pos++) {
         const moved = this.#moved(layer, head, place.pos, pos);
         if (moved === 0) continue;
-        const worth = rowDot(this.#valuesOf(layer), head * this.frozen.positions + pos, inner);
+        const worth = rowDot(this.valuesOf(layer), head * this.frozen.positions + pos, inner);
         const source = { kind: "head", layer, head, pos, to: place.pos } as const;
         found.push({ ...along(source, read, dependent * moved * worth), source });
       }
@@ -276,8 +269,8 @@ export class FrozenStream {
     return this.frozen.layers[layer]?.reads === "stream" ? 1 : this.#scale(layer, "ln2", pos);
   }
 
-  /** Values without biases, `[head, pos, dHead]`. */
-  #valuesOf(layer: number): Float64Array {
+  /** Values of every head of a layer without biases, `[head, pos, dHead]`. */
+  valuesOf(layer: number): Float64Array {
     const known = this.#values.get(layer) ?? this.#computeValues(layer);
     this.#values.set(layer, known);
     return known;

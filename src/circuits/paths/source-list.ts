@@ -2,8 +2,9 @@
 import type { FrozenPrompt } from "../attribution/frozen.js";
 import type { LinearModel } from "../attribution/linear-model.js";
 import type { GraphNode } from "../attribution/nodes.js";
-import type { WalkRow, WalkTarget } from "../attribution/rows.js";
-import { numbersOf, rowDot } from "./directions.js";
+import type { WalkRow } from "../attribution/rows.js";
+import { numbersOf, rowDot } from "../attribution/vectors.js";
+import type { WalkTarget } from "../attribution/walker.js";
 import type { FrozenStream } from "./frozen-stream.js";
 import type { Descent } from "./stream-parts.js";
 

@@ -1,5 +1,5 @@
 /** What a direction of the stream is, and what it is made of. */
-import { dot } from "./directions.js";
+import { dot } from "../attribution/vectors.js";
 
 /** A place in the stream: which writes are in it, and at which position. */
 export interface StreamPlace {

@@ -74,7 +74,7 @@ export class ChangedRuns {
     const spliced = model.withPrecision(precision).with(...set.splice({ errorTerm: true }));
     const capture = [...frozenHooks(spliced, set), ...set.dictionaries.map(({ hooks }) => hooks.actsPre)];
     const clean = await run(spliced, graph, batch, capture);
-    checkSame(graph, set, clean);
+    checkSameGraph(graph, set, clean);
     return new ChangedRuns({ graph, set, model: spliced, rows: batch, held, clean });
   }
 
@@ -180,12 +180,17 @@ export async function eachIntervention(
   onProgress?.({ done: interventions.length, total: interventions.length, label: "interventions" });
 }
 
-function checkSame({ provenance }: AttributionGraph, set: DictionarySet, { receipt }: Run): void {
+/** Refuses a graph of another model or of other dictionaries. */
+export function checkSameGraph(
+  { provenance }: AttributionGraph,
+  set: DictionarySet | undefined,
+  { receipt }: Run,
+): void {
   const isModel = provenance.identity === receipt.identity;
-  if (isModel && provenance.dictionaries === set.name) return;
+  if (isModel && provenance.dictionaries === (set?.name ?? "none")) return;
   throw new InputError({
     where: "interventions on a graph",
-    got: isModel ? `dictionaries ${set.name}` : `model ${receipt.model} (${receipt.identity})`,
+    got: isModel ? `dictionaries ${set?.name ?? "none"}` : `model ${receipt.model} (${receipt.identity})`,
     expected: isModel
       ? `${provenance.dictionaries}, which the graph was made with`
       : `${provenance.model} (${provenance.identity}), which the graph was made with`,
