@@ -22,8 +22,21 @@ const pureTables = {
   },
 };
 
+/** Leaves the interactive part of graphs out: few outputs need it, and it would make all others larger. */
+const withoutGraphs = {
+  name: "without-graphs",
+  setup(build) {
+    build.onResolve({ filter: /views\/graph\.js$/ }, ({ importer }) =>
+      importer.endsWith("registry.ts") ? { path: "graph", namespace: "none" } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: "none" }, () => ({
+      contents: "export const graphKind = undefined; export const graphClient = undefined;",
+    }));
+  },
+};
+
 /** Returns the browser code as one script, and the folders of the packages in it. */
-async function bundleClient() {
+async function bundleClient(plugins) {
   // Loaded late: a fresh clone has no packages yet.
   const { build } = await import("esbuild");
   const { outputFiles, metafile } = await build({
@@ -38,7 +51,7 @@ async function bundleClient() {
     legalComments: "none",
     // Builders of views, which throw our errors, are left out; what they import must not stop the bundler.
     external: ["node:*"],
-    plugins: [pureTables],
+    plugins: [pureTables, ...plugins],
     logLevel: "silent",
   });
   const folders = Object.keys(metafile.inputs).flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path) ?? []);
@@ -47,12 +60,17 @@ async function bundleClient() {
 
 /** Writes the browser code, and the licences of the packages in it, to `folder`, which becomes dist/. */
 export async function writeClient(folder) {
-  const { code, packages } = await bundleClient();
-  const hash = createHash("sha256").update(code).digest("hex").slice(0, 12);
-  const gzip = gzipSync(code, { level: 9 }).toString("base64");
+  const { code, packages } = await bundleClient([]);
+  const { code: lean } = await bundleClient([withoutGraphs]);
   const licences = packages.map((path) => `${path.slice(13)}\n\n${readFileSync(join(root, path, "LICENSE"), "utf8")}`);
   mkdirSync(join(folder, "viz"), { recursive: true });
-  writeFileSync(join(folder, "viz", "client.json"), JSON.stringify({ hash, gzip }));
+  writeFileSync(join(folder, "viz", "client.json"), compressed(lean));
+  writeFileSync(join(folder, "viz", "client-graph.json"), compressed(code));
   writeFileSync(join(folder, "viz", "client-licences.txt"), licences.join("\n\n"));
   await writePlotly(folder);
+}
+
+function compressed(code) {
+  const hash = createHash("sha256").update(code).digest("hex").slice(0, 12);
+  return JSON.stringify({ hash, gzip: gzipSync(code, { level: 9 }).toString("base64") });
 }

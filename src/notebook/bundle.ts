@@ -1,7 +1,7 @@
 /** A view as one output of this session: with the browser code, plotly.js and the theme that the settings ask for. */
 import { createLogger, sha256 } from "../core/index.js";
 import { plotlyBuildOf, View } from "../viz/index.js";
-import { needsPlotly, needsRuntime, notePlotly, noteRuntime, sessionTheme } from "./configure.js";
+import { needsPlotly, needsRuntime, notePlotly, noteRuntime, sessionTheme, sharesRuntime } from "./configure.js";
 import type { DisplayBundle } from "./display.js";
 
 /**
@@ -13,7 +13,13 @@ export function viewBundle(view: View, { force = false }: { readonly force?: boo
   const theme = sessionTheme();
   const themed = theme === "auto" ? view : new View({ ...view.spec, theme });
   const plotly = plotlyFor(view);
-  const html = themed.toHtml({ runtime: needsRuntime(), plotly: plotly.isNeeded, force, onWarning: warn });
+  const html = themed.toHtml({
+    runtime: needsRuntime(),
+    allViews: sharesRuntime(),
+    plotly: plotly.isNeeded,
+    force,
+    onWarning: warn,
+  });
   noteRuntime();
   plotly.note();
   return { "text/html": html, "text/plain": view.toText() };

@@ -63,6 +63,11 @@ export function needsRuntime(): boolean {
   return session.runtime === "each" || !session.isCarried;
 }
 
+/** Tells whether outputs share the browser code that one of them carries. */
+export function sharesRuntime(): boolean {
+  return session.runtime === "once";
+}
+
 /** Takes note that an output has carried the browser code. */
 export function noteRuntime(): void {
   session.isCarried = true;

@@ -13,7 +13,7 @@ import { pack } from "./pack.js";
 import { plotlyBuildOf, plotlyScript } from "./plotly/library.js";
 import { base64 } from "./png.js";
 import type { ViewSpec } from "./registry.js";
-import { clientRuntime } from "./runtime.js";
+import { type ClientRuntime, clientRuntime } from "./runtime.js";
 import { escapeXml, svgDocument } from "./svg.js";
 import { palettes, type Theme } from "./theme.js";
 
@@ -32,6 +32,8 @@ export interface PictureOptions {
 export interface HtmlOptions extends PictureOptions {
   /** Whether the browser code is inside; without it another output of the page must carry it. Default true. */
   readonly runtime?: boolean;
+  /** Whether the browser code draws every kind of view, and not only this one's: for a page that carries it once. */
+  readonly allViews?: boolean;
   /** Whether plotly.js is inside when the view holds a figure for it. Default: as `runtime`. */
   readonly plotly?: boolean;
   /** Writes outputs above 4 MB, too. */
@@ -60,13 +62,18 @@ export function toHtml(spec: ViewSpec, options: HtmlOptions = {}): string {
   const data = JSON.stringify(pack(spec, spec.exact === true)).replaceAll("<", "\\u003c");
   const key = sha256(data).slice(0, 12);
   const library = plotlyFor(spec, options);
-  const script = library + hydration(key, options.runtime !== false);
+  const code = clientRuntime(options.allViews === true || hasGraph(spec));
+  const script = library + hydration(key, code, options.runtime !== false);
   const sizes = { picture: picture.length, data: data.length, "browser code": script.length - library.length };
   checkSize(spec, library === "" ? sizes : { ...sizes, [plotlyPart]: library.length }, options);
   return [
     `<div class="limpid-view" data-limpid="${key}">${picture}`,
     `<script type="application/json">${data}</script><script>${script}</script></div>`,
   ].join("");
+}
+
+function hasGraph(spec: ViewSpec): boolean {
+  return spec.view === "graph" || (spec.view === "panels" && spec.panels.some(hasGraph));
 }
 
 /** The name of plotly.js among the parts of an output. */
@@ -86,8 +93,7 @@ function imageTag(spec: ViewSpec, options: PictureOptions): string {
 }
 
 /** The script of one output: uses the browser code that is there, or waits for it and unpacks its own copy. */
-function hydration(key: string, withRuntime: boolean): string {
-  const { hash, gzip } = clientRuntime();
+function hydration(key: string, { hash, gzip }: ClientRuntime, withRuntime: boolean): string {
   const ask = `const g=globalThis.__limpid??={},r="${hash}",k="${key}";if(g[r])return g[r].hydrate(k);(g.queue??=[]).push([r,k]);`;
   if (!withRuntime) return `(()=>{${ask}})()`;
   const unpack =

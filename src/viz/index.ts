@@ -50,6 +50,7 @@ export type {
   FeaturesSpec,
   FeatureTokenValue,
 } from "./views/features-spec.js";
+export type { GraphGroup, GraphMarks } from "./views/graph-marks.js";
 export type {
   GraphData,
   GraphEdgeData,

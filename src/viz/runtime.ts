@@ -10,15 +10,15 @@ export interface ClientRuntime {
   readonly gzip: string;
 }
 
-/** The same file whether this one runs from `src/` or from `dist/`. */
-const path = new URL("../../dist/viz/client.json", import.meta.url);
-
 /**
  * Returns the browser code.
  *
+ * @param withGraphs - Whether graphs are drawn, too: a few kilobytes that other views do without.
  * @throws UnsupportedError when the package is not built.
  */
-export function clientRuntime(): ClientRuntime {
+export function clientRuntime(withGraphs: boolean): ClientRuntime {
+  // The same file whether this one runs from src/ or from dist/.
+  const path = new URL(`../../dist/viz/client${withGraphs ? "-graph" : ""}.json`, import.meta.url);
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -24,6 +24,8 @@ async function open(name: string): Promise<Model> {
   return model;
 }
 
+type Task = ReturnType<(typeof tasks)["capitals" | "greaterThan" | "ioi"]>;
+
 const nameOf = ({ layer, head }: { readonly layer: number; readonly head: number }): string => `${layer}.${head}`;
 
 describe("a move of a head", () => {
@@ -123,7 +125,7 @@ describe("tasks of the embedded model", () => {
   };
 
   /** Heads that change the logit difference by at least a quarter of what the strongest does, when resampled. */
-  async function ablated(task: ReturnType<typeof tasks.ioi>): Promise<readonly string[]> {
+  async function ablated(task: Task): Promise<readonly string[]> {
     const sweep = await ablation.sweep(model, {
       prompts: task.clean,
       metric: metric.logitDiff(task),
@@ -141,7 +143,7 @@ describe("tasks of the embedded model", () => {
   const one = (tokens: number | readonly number[]): number =>
     typeof tokens === "number" ? tokens : (tokens[Math.floor(tokens.length / 2)] ?? 0);
 
-  async function graphOf(task: ReturnType<typeof tasks.ioi>, i: number): Promise<AttributionGraph> {
+  async function graphOf(task: Task, i: number): Promise<AttributionGraph> {
     const difference = [one(task.answerTokens[i] ?? 0), one(task.wrongAnswerTokens[i] ?? 0)] as const;
     const graph = await attributionGraph(model, task.clean[i] as string, set, {
       target: { logitDiff: difference },

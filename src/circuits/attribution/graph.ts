@@ -1,6 +1,6 @@
 /** An attribution graph as a value: nodes, signed edges, and how exactly they sum. */
 import { printsItself } from "../../core/index.js";
-import { graph, type View } from "../../viz/index.js";
+import { type GraphMarks, graph, type View } from "../../viz/index.js";
 import { graphData } from "../report/view.js";
 import {
   type EdgeRow,
@@ -49,6 +49,10 @@ export interface GraphParts {
 export interface GraphViewOptions extends PruneOptions {
   /** Names nodes: see `describeFeatures`. */
   readonly describe?: (node: GraphNode) => string | undefined;
+  /** Lines for the card of a node, such as examples of what its feature fires on. */
+  readonly details?: (node: GraphNode) => readonly string[] | undefined;
+  /** Pins and groups, as the view saved them. */
+  readonly marks?: GraphMarks;
 }
 
 /** What a graph was made from. */
@@ -154,13 +158,15 @@ export class AttributionGraph {
   /**
    * Draws the graph over tokens and layers, pruned as circuit-tracer prunes unless told otherwise.
    *
-   * `view.save("graph.html")` writes a page that opens anywhere.
+   * `view.save("graph.html")` writes a page that opens anywhere. There, nodes can be searched, pinned and grouped; what is
+   * marked can be saved and given back as `marks`.
    */
-  toView({ describe, nodeShare = 0.8, edgeShare = 0.98 }: GraphViewOptions = {}): View {
+  toView({ describe, details, marks, nodeShare = 0.8, edgeShare = 0.98 }: GraphViewOptions = {}): View {
     const kept = this.prune({ nodeShare, edgeShare });
     const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
     const left = `${kept.nodes.length} of ${this.nodes.length} nodes: ${percent(nodeShare)} of the influence, ${percent(edgeShare)} of the flow of edges.`;
-    return graph(graphData(kept, describe), {
+    return graph(graphData(kept, describe, details), {
+      ...(marks === undefined ? {} : { marks }),
       title: `What follows ${JSON.stringify(this.prompt.join(""))}`,
       note: left,
     });

@@ -43,12 +43,22 @@ export function cumulativeInfluence(graph: AttributionGraph): readonly number[] 
 }
 
 /** Returns a graph as `viz.graph` takes it. */
-export function graphData(graph: AttributionGraph, describe?: (node: GraphNode) => string | undefined): GraphData {
+export function graphData(
+  graph: AttributionGraph,
+  describe?: (node: GraphNode) => string | undefined,
+  details?: (node: GraphNode) => readonly string[] | undefined,
+): GraphData {
   const { nodes, prompt } = graph;
   const shares = cumulativeInfluence(graph);
   return {
     tokens: prompt,
-    nodes: nodes.map((node, i) => nodeData(node, shares[i] ?? 1, describe, prompt)),
+    nodes: nodes.map((node, i) => {
+      const lines = details?.(node);
+      return {
+        ...nodeData(node, shares[i] ?? 1, describe, prompt),
+        ...(lines === undefined ? {} : { details: lines }),
+      };
+    }),
     edges: [...graph.edges()].map(({ source, target, weight }) => {
       return { source: nodeId(source), target: nodeId(target), weight };
     }),

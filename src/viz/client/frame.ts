@@ -34,7 +34,7 @@ export function createFrame(spec: ViewSpec, place: HTMLElement, options: FrameOp
   const inner = "scene" in client ? [] : fill(spec, client, { root, themed });
   if ("scene" in client) {
     const [bar, content] = [child(root, "bar"), child(root, "content")];
-    inner.push(new Scenes(spec, client, { ...themed, summary, bar, content }));
+    inner.push(new Scenes(spec, client, { ...themed, summary, bar, content, desk: child(root, "desk") }));
     addTable(spec, bar, child(root, "rows"));
   }
   return {

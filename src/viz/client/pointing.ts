@@ -13,6 +13,8 @@ export interface Pointed {
   choose(target: number | undefined): void;
   press(): void;
   free(): void;
+  /** Returns whether another key meant something. */
+  key(name: string): boolean;
 }
 
 const moveKeys: readonly string[] = ["ArrowDown", "ArrowLeft", "ArrowRight", "ArrowUp", "End", "Home"];
@@ -53,6 +55,6 @@ function key(on: Pointed, { key: name, ctrlKey, metaKey, altKey }: KeyboardEvent
     on.choose(from === undefined ? 0 : targets.move(from, name as MoveKey));
   } else if (name === "Enter" || name === " ") on.press();
   else if (name === "Escape") on.free();
-  else return false;
+  else return on.key(name);
   return true;
 }

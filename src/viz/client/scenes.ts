@@ -9,7 +9,7 @@ import { createStage, type Stage } from "./mount.js";
 import { listen } from "./pointing.js";
 import type { State, Targets, Tip } from "./targets.js";
 import { createTooltip, type Tooltip } from "./tooltip.js";
-import type { Control, Scene, SceneView } from "./view.js";
+import type { Control, DeskPart, Scene, SceneView } from "./view.js";
 
 /** Where a view of scenes stands, and how it begins. */
 export interface ScenesOptions {
@@ -22,6 +22,8 @@ export interface ScenesOptions {
   readonly bar: HTMLElement;
   /** Where drawing and status line go. */
   readonly content: HTMLElement;
+  /** Where what stands beside the drawing goes. */
+  readonly desk: HTMLElement;
 }
 
 /** A view of scenes on the page. */
@@ -37,6 +39,7 @@ export class Scenes {
   #scene: Scene;
   #chosen: number | undefined;
   #isLocked = false;
+  readonly #desk: DeskPart | undefined;
 
   constructor(spec: ViewSpec, client: SceneView<ViewSpec>, options: ScenesOptions) {
     this.#spec = spec;
@@ -53,6 +56,11 @@ export class Scenes {
     this.#state = Object.fromEntries(controls.map(({ name, choices }) => [name, choices[0]?.[0] ?? ""]));
     for (const control of controls) addMenu(control, options.bar, (part) => this.#change(part));
     this.#scene = this.#redraw();
+    this.#desk = client.desk?.(spec, options.desk, {
+      state: () => this.#state,
+      change: (part) => this.#change(part),
+      choose: (item) => this.#chooseItem(item),
+    });
     this.#listen();
   }
 
@@ -72,6 +80,7 @@ export class Scenes {
       choose: (target) => this.#chooseHere(target),
       press: () => this.#press(),
       free: () => this.#free(),
+      key: (name) => this.#desk?.key(name) ?? false,
     });
     hearChoices(this.#spec, this.#plot, (target) => this.#choose(target));
   }
@@ -86,6 +95,17 @@ export class Scenes {
   #change(part: State): void {
     this.#state = { ...this.#state, ...part };
     this.#redraw();
+    this.#desk?.changed();
+  }
+
+  /** Locks the target that shows an item of the spec, if it is drawn. */
+  #chooseItem(item: number): void {
+    const { targets } = this.#scene;
+    const target = targets?.find?.(item);
+    if (target === undefined) return;
+    this.#isLocked = true;
+    this.#chooseHere(target);
+    this.#showChosen();
   }
 
   #chooseHere(target: number | undefined): void {
@@ -97,6 +117,7 @@ export class Scenes {
   #choose(target: number | undefined): void {
     this.#chosen = target;
     this.#showChosen();
+    if (target !== undefined) this.#desk?.chosen(this.#scene.targets?.item?.(target));
   }
 
   #press(): void {

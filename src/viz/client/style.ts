@@ -38,5 +38,12 @@ th button{border:0;padding:0;font-weight:600;background:none}
 .number{text-align:right;font-variant-numeric:tabular-nums}
 .token{font-family:${face.mono}}
 .panels{margin-top:14px;display:flex;flex-wrap:wrap;gap:28px;max-width:1060px}
+.desk{max-width:1060px}
+.desk:empty{display:none}
+.desk input[type=search],.desk input[type=text]{font:inherit;color:var(--ink);background:var(--ground);border:1px solid var(--rule);border-radius:4px;padding:2px 8px}
+.cards{display:flex;flex-wrap:wrap;gap:10px}
+.card{border:1px solid var(--rule);border-radius:4px;padding:4px 10px 8px;max-width:330px}
+.card .number{white-space:nowrap}
+.card .detail{white-space:pre-wrap;overflow-wrap:anywhere}
 [hidden]{display:none!important}`;
 }

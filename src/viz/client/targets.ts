@@ -20,6 +20,10 @@ export interface Targets {
   /** Returns where a target lies: it is outlined, and the tooltip stands beside it. */
   box(target: number): Box;
   tip(target: number): Tip;
+  /** Returns which item of the spec a target is, for views with a desk. */
+  item?(target: number): number;
+  /** Returns the target that shows an item of the spec, where it is drawn. */
+  find?(item: number): number | undefined;
   /** Returns what is drawn over the picture while a target is chosen; default: an outline of its box. */
   overlay?(target: number): readonly Mark[];
   /** Returns what a click or Enter changes; `undefined` locks the target instead. */

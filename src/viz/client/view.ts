@@ -29,9 +29,29 @@ export interface Scene {
   readonly targets?: Targets;
 }
 
+/** What a part beside the drawing may do. */
+export interface Desk {
+  state(): State;
+  change(part: State): void;
+  /** Chooses and locks what a node, row or cell of the spec is drawn as. */
+  choose(item: number): void;
+}
+
+/** A part beside the drawing. */
+export interface DeskPart {
+  /** Is told what is chosen: an item of the spec. */
+  chosen(item: number | undefined): void;
+  /** Is told that the state has changed. */
+  changed(): void;
+  /** Returns whether a key meant something. */
+  key(name: string): boolean;
+}
+
 /** A view as scenes: the usual kind. */
 export interface SceneView<S> {
   controls?(spec: S): readonly Control[];
+  /** Puts a part beside the drawing into `place`. */
+  desk?(spec: S, place: HTMLElement, desk: Desk): DeskPart;
   scene(spec: S, input: SceneInput): Scene;
 }
 

@@ -4,6 +4,7 @@ import { nothingToDraw } from "../checks.js";
 import { encodeCell } from "../numbers.js";
 import { encodeCells } from "../positions.js";
 import { type Cell, header, type ViewHeader, type ViewOptions } from "../spec.js";
+import { checkedMarks, type GraphMarks } from "./graph-marks.js";
 
 /** What a node looks like: a dot, a hollow square, squares, a diamond. */
 export type GraphMark = "error" | "feature" | "other" | "target" | "token";
@@ -24,6 +25,8 @@ export interface GraphNodeData {
   readonly influence?: number;
   /** Probability of a target. */
   readonly probability?: number;
+  /** Lines of text for its card, such as examples of what a feature fires on. */
+  readonly details?: readonly string[];
 }
 
 /** An edge: how much `source` adds to `target`, both by id. */
@@ -45,6 +48,8 @@ export interface GraphData {
 export interface GraphOptions extends ViewOptions {
   /** Hides nodes with a greater `influence`. Default 1: none. */
   readonly threshold?: number;
+  /** Pins and groups, as a view saved them. */
+  readonly marks?: GraphMarks;
 }
 
 /** The edges into one node, nodes by place in the spec's lists. */
@@ -72,6 +77,10 @@ export interface GraphSpec extends ViewHeader {
   readonly probabilities: readonly Cell[];
   readonly edges: readonly GraphRow[];
   readonly threshold: number;
+  /** Lines for each node's card; absent where no node has any. */
+  readonly details?: readonly (readonly string[])[];
+  /** What was marked before; absent where nothing was. */
+  readonly reading?: GraphMarks;
 }
 
 const where = "viz.graph";
@@ -101,6 +110,10 @@ export function graphSpec(data: GraphData, options: GraphOptions): GraphSpec {
     probabilities: optional("probability"),
     edges: edgesOf(data.edges, places, options.exact === true),
     threshold: checkedThreshold(options.threshold ?? 1),
+    ...(nodes.some(({ details }) => details !== undefined)
+      ? { details: nodes.map(({ details = [] }) => [...details]) }
+      : {}),
+    ...(options.marks === undefined ? {} : { reading: checkedMarks(options.marks, new Set(places.keys())) }),
   };
 }
 

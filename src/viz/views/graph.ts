@@ -8,6 +8,7 @@ import type { Theme } from "../theme.js";
 import { visibleToken } from "../token-text.js";
 import { type GraphGrid, type GraphPlaces, gridOf, placeNodes, targetText } from "./graph-layout.js";
 import { edgeCount, type GraphLink, strongestLinks } from "./graph-links.js";
+import { type GraphMarks, noMarks } from "./graph-marks.js";
 import type { GraphSpec } from "./graph-spec.js";
 
 /** Links in a picture that nobody points at. */
@@ -76,9 +77,34 @@ function drawNodes(spec: GraphSpec, { places, sizes, folds, folded }: GraphPlace
   return [...nodes, ...more];
 }
 
+/** Rings around pinned nodes, and the names of groups above their first. */
+export function drawReading(spec: GraphSpec, { pins, groups }: GraphMarks, { places }: GraphPlaces): readonly Mark[] {
+  const at = (id: string): Point | undefined => {
+    const place = places[spec.ids.indexOf(id)];
+    return place !== undefined && Number.isFinite(place[0]) ? place : undefined;
+  };
+  const rings = pins.flatMap((id) => {
+    const place = at(id);
+    if (place === undefined) return [];
+    const [cx, cy] = place;
+    return [element("circle", { cx: round(cx), cy: round(cy), r: 7, fill: "none", stroke: "accent" })];
+  });
+  const names = groups.flatMap(({ label, nodes }) => {
+    const found = nodes.map(at).filter((place) => place !== undefined);
+    const [first] = found.sort((a, b) => a[1] - b[1]);
+    return first === undefined ? [] : [textMark(first[0] + 9, first[1] - 6, label, { size: 11, fill: "accent" })];
+  });
+  return [...rings, ...names];
+}
+
 /** Draws the nodes that a threshold leaves, with the links given. */
-export function drawGraph(spec: GraphSpec, grid: GraphGrid, places: GraphPlaces, links: readonly Mark[]): Drawing {
-  const marks = [...drawGrid(spec, grid), ...links, ...drawNodes(spec, places)];
+export function drawGraph(
+  spec: GraphSpec,
+  grid: GraphGrid,
+  places: GraphPlaces,
+  [links, reading]: readonly [links: readonly Mark[], reading: GraphMarks],
+): Drawing {
+  const marks = [...drawGrid(spec, grid), ...links, ...drawNodes(spec, places), ...drawReading(spec, reading, places)];
   return { width: grid.width, height: grid.height, marks };
 }
 
@@ -87,7 +113,8 @@ function draw(spec: GraphSpec, { theme }: DrawContext): Drawing {
   const isShown = shownIn(spec, spec.threshold);
   const places = placeNodes(spec, grid, isShown);
   const links = strongestLinks(spec, drawnLinks, isShown);
-  return drawGraph(spec, grid, places, drawLinks(links, places.places, { theme, opacity: 0.55 }));
+  const drawn = drawLinks(links, places.places, { theme, opacity: 0.55 });
+  return drawGraph(spec, grid, places, [drawn, spec.reading ?? noMarks]);
 }
 
 /** Returns what a node is called: its id, and its words. */

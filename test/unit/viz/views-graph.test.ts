@@ -3,6 +3,14 @@ import { describe, expect, test } from "vitest";
 import { type GraphData, graph } from "../../../src/viz/index.js";
 import { gridOf, placeNodes } from "../../../src/viz/views/graph-layout.js";
 import { flowOf, neighboursOf, strongestLinks } from "../../../src/viz/views/graph-links.js";
+import {
+  groupPins,
+  markedLinks,
+  noMarks,
+  searchNodes,
+  togglePin,
+  ungroup,
+} from "../../../src/viz/views/graph-marks.js";
 import { type GraphOptions, type GraphSpec } from "../../../src/viz/views/graph-spec.js";
 
 const data: GraphData = {
@@ -91,4 +99,50 @@ describe("refused, with the place:", () => {
   ] as readonly (readonly [string, GraphData, GraphOptions, string])[])("%s", (_, given, options, message) => {
     expect(() => graph(given, options)).toThrow(message);
   });
+});
+
+test("pins and groups are marks; links between groups are sums of edges", () => {
+  const spec = specOf();
+  const pinned = ["f", "g", "k", "t"].reduce(togglePin, noMarks);
+  expect(pinned.pins).toEqual(["f", "g", "k", "t"]);
+  const grouped = groupPins(pinned, "features", ["f", "g", "stranger"]);
+  expect(grouped.groups).toEqual([{ label: "features", nodes: ["f", "g"] }]);
+  // 3 - 1 into the target; the edge from g to f is inside the group.
+  expect(markedLinks(spec, grouped)).toEqual([
+    { from: "features", to: "t", weight: 2 },
+    { from: "k", to: "features", weight: 2 },
+  ]);
+  expect(markedLinks(spec, ungroup(grouped, "features"))).toHaveLength(4);
+  // A node moves from group to group, and leaves its group with its pin; empty groups go.
+  const moved = groupPins(grouped, "lower", ["g"]);
+  expect(moved.groups).toEqual([
+    { label: "features", nodes: ["f"] },
+    { label: "lower", nodes: ["g"] },
+  ]);
+  expect(togglePin(moved, "g")).toEqual({ pins: ["f", "k", "t"], groups: [{ label: "features", nodes: ["f"] }] });
+  expect(groupPins(grouped, "none", ["stranger"])).toEqual(grouped);
+});
+
+test("search looks at ids and words, whatever their case", () => {
+  const spec = specOf();
+  expect(searchNodes(spec, " X ").map((node) => spec.ids[node])).toEqual(["t"]);
+  expect(searchNodes(spec, "")).toEqual([]);
+});
+
+test("saved marks are drawn, and refused where they do not fit", () => {
+  const marks = { pins: ["f", "g"], groups: [{ label: "both", nodes: ["f", "g"] }] };
+  const svg = graph(data, { marks }).toSvg();
+  expect(svg).toContain(">both</text>");
+  expect(svg.match(/<circle/g)?.length).toBe(
+    (graph(data)
+      .toSvg()
+      .match(/<circle/g)?.length ?? 0) + 2,
+  );
+  const refused =
+    (given: GraphOptions["marks"]): (() => unknown) =>
+    () =>
+      graph(data, given === undefined ? {} : { marks: given });
+  expect(refused({ pins: ["zz"], groups: [] })).toThrow('viz.graph: marks.pins: got "zz"');
+  expect(refused({ pins: ["f"], groups: [{ label: " ", nodes: ["f"] }] })).toThrow("a group without a label");
+  expect(refused({ pins: ["f"], groups: [{ label: "a", nodes: ["g"] }] })).toThrow("expected nodes that are pinned");
 });
