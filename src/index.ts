@@ -5,6 +5,7 @@ export * from "./core/index.js";
 export * from "./data/index.js";
 export * from "./dictionary/index.js";
 export * from "./linalg/index.js";
+export * from "./masks/index.js";
 export * from "./model/index.js";
 export * from "./notebook/index.js";
 export * from "./redundancy/index.js";

@@ -22,6 +22,7 @@ export { fetchHubFiles, isHubId } from "./checkpoint/index.js";
 export type { ActivationFunction, ModelConfig, Normalization, RopeScaling, RotaryConfig } from "./config.js";
 export { describeModel, type ModelDescription } from "./describe.js";
 export { type EditBuilders, edit } from "./edits/edit.js";
+export type { KeptBytes, KeptWeights } from "./edits/keep-weights.js";
 export type { ProjectionDirection, ProjectOptions } from "./edits/project.js";
 export type { SteeringTarget, SteerOptions } from "./edits/steer.js";
 export { Traced, type TracedOperand } from "./edits/traced.js";
@@ -83,5 +84,7 @@ export {
   type VerifyOptions,
   verifyModel as verify,
 } from "./verify/index.js";
+export { weightMatrices, weightPlaces } from "./weight-matrices.js";
 export type { NamedWeights } from "./weights/block-weights.js";
+export type { MatrixKind, StoredPlaces, WeightMatrix } from "./weights/maskable.js";
 export { type BlockWeightName, Weights } from "./weights/weights.js";

@@ -4,6 +4,7 @@ import { Tensor } from "../tensor/index.js";
 import type { ActivationCache } from "./cache/activation-cache.js";
 import type { ModelConfig } from "./config.js";
 import { edit } from "./edits/edit.js";
+import { boundEdit } from "./edits/keep-weights.js";
 import type { Edit, EditCallback } from "./edits/types.js";
 import {
   type GeneratedTokens,
@@ -111,7 +112,8 @@ export class Model {
    * Names are checked when the view is used, so that an edit can be written before a layer list is chosen.
    */
   with(...edits: readonly Edit[]): Model {
-    return new Model({ ...this.view, edits: [...this.view.edits, ...edits] });
+    const bound = edits.map((one) => boundEdit(this.view.core, one));
+    return new Model({ ...this.view, edits: [...this.view.edits, ...bound] });
   }
 
   /**

@@ -3,3 +3,4 @@
 export { type RankedItems, rankItems, weightedAuroc } from "./auroc.js";
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from "./bootstrap.js";
 export { brierScore, expectedCalibrationError, type ReliabilityBin } from "./calibration.js";
+export { pearson, ranks } from "./correlation.js";

@@ -1,8 +1,8 @@
 /** Exact effects of single edges, and how well scores track them. */
 import { createRandom, InputError, printsItself } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
+import { pearson, ranks } from "../../stats/index.js";
 import { scatter, type View } from "../../viz/index.js";
-import { mean } from "../patching/result.js";
 import { provenanceOf } from "../patching/sweep.js";
 import { EdgeScores, promptKey } from "./edge-result.js";
 import { measureEdges } from "./exact-rows.js";
@@ -79,31 +79,6 @@ export class EdgeAgreement {
   toString(): string {
     return `${this.method} against the exact effect of ${this.edges.length} edges: Pearson ${this.pearson.toFixed(3)}, Spearman ${this.spearman.toFixed(3)}, same sign ${(100 * this.sameSign).toFixed(0)} %`;
   }
-}
-
-function pearson(a: Float64Array, b: Float64Array): number {
-  const [ma, mb] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [(a[i] ?? 0) - ma, (b[i] ?? 0) - mb];
-    ab += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return ab / Math.sqrt(aa * bb);
-}
-
-/** Ranks from 0, ties sharing their mean. */
-function ranks(values: Float64Array): Float64Array {
-  const order = Array.from(values, (_, i) => i).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0));
-  const out = new Float64Array(values.length);
-  for (let start = 0; start < order.length; ) {
-    let end = start + 1;
-    while (end < order.length && values[order[end] ?? 0] === values[order[start] ?? 0]) end++;
-    for (let i = start; i < end; i++) out[order[i] ?? 0] = (start + end - 1) / 2;
-    start = end;
-  }
-  return out;
 }
 
 /** Options of `edges.agreement`. */

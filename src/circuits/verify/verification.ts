@@ -1,5 +1,6 @@
 /** What interventions said about a graph. */
 import { printsItself } from "../../core/index.js";
+import { pearson } from "../../stats/index.js";
 import { panels, scatter, type View } from "../../viz/index.js";
 import { type GraphNode, nodeId } from "../attribution/nodes.js";
 import type { Held } from "./changed-runs.js";
@@ -32,25 +33,12 @@ export interface Agreement {
   readonly worst: number;
 }
 
-function correlation(a: readonly number[], b: readonly number[]): number {
-  const mean = (x: readonly number[]): number => x.reduce((sum, value) => sum + value, 0) / x.length;
-  const [meanA, meanB] = [mean(a), mean(b)];
-  let [ab, aa, bb] = [0, 0, 0];
-  for (const [i, x] of a.entries()) {
-    const [dx, dy] = [x - meanA, (b[i] ?? 0) - meanB];
-    ab += dx * dy;
-    aa += dx * dx;
-    bb += dy * dy;
-  }
-  return ab / Math.sqrt(aa * bb);
-}
-
 function agreement(said: readonly number[], measured: readonly number[]): Agreement {
   const largest = measured.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const worst = said.reduce((most, value, i) => Math.max(most, Math.abs(value - (measured[i] ?? 0))), 0);
   return {
     count: said.length,
-    correlation: correlation(said, measured),
+    correlation: pearson(said, measured),
     worst: largest === 0 ? worst : worst / largest,
   };
 }

@@ -9,6 +9,7 @@ import { InternalError, type LongCallOptions } from "../../core/index.js";
 import { type Dim, type Graph, GraphBuilder, Ops, type Value } from "../../graph/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import { Tensor } from "../../tensor/index.js";
+import { masksOver } from "../edits/keep-weights.js";
 import { floatData } from "../edits/values.js";
 import type { ModelView } from "../view.js";
 import { mappedWeight } from "../weights/store.js";
@@ -81,9 +82,14 @@ function startRun(job: ProductJob, own: readonly string[]): Run {
   return { job, dtype, axes, feeds };
 }
 
-function weight(ops: Ops, { job, dtype }: Run, shape: readonly number[]): Value {
+function weight(ops: Ops, { job, dtype, feeds }: Run, shape: readonly number[]): Value {
   const mapped = mappedWeight(ops.builder, storedWeight(job.view, job.linear.weight), { shape });
-  return dtype === "float64" ? ops.cast(mapped, "float64") : mapped;
+  const value = dtype === "float64" ? ops.cast(mapped, "float64") : mapped;
+  return masksOver(job.view.edits, job.linear.weight).reduce((kept, [index, data]) => {
+    const name = `kept.${index}`;
+    feeds[name] = { dtype: "bool", shape, data };
+    return ops.where(ops.builder.input(name, "bool", shape), kept, ops.scalar(0, dtype));
+  }, value);
 }
 
 /** The fixed maps of the tail on the last axis of `x`; gains become feeds. */

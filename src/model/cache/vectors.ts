@@ -5,6 +5,7 @@ import { einsum, type Tensor } from "../../tensor/index.js";
 import { noProcessing } from "../processing.js";
 import type { ModelView } from "../view.js";
 import { attentionTensors } from "../weights/block-weights.js";
+import { readStored } from "../weights/read-stored.js";
 import type { NormWeights } from "../weights/weight-map.js";
 
 /** Returns where a weight lies. */
@@ -63,7 +64,7 @@ export async function foldedOutputBias(view: ModelView, layer: number): Promise<
   if (block === undefined) return undefined;
   const { config } = view.core;
   const raw = await attentionTensors(
-    { config, processing: noProcessing, find: (name) => storedWeight(view, name) },
+    { config, processing: noProcessing, read: (name) => readStored(view, storedWeight(view, name)) },
     block,
   );
   const [wV, wO, bV, bO] = ["W_V", "W_O", "b_V", "b_O"].map((name) => raw[name]?.cast(view.precision));

@@ -11,6 +11,14 @@ import { type ValueLayout, valueAt, valueLayout } from "./values.js";
 
 /** A graph input that an edit needs, to be filled for each run. */
 export type EditInput =
+  /** Which elements of a stored tensor are kept, by the edit of that number. */
+  | {
+      readonly kind: "kept";
+      readonly name: string;
+      readonly index: number;
+      readonly stored: string;
+      readonly shape: readonly number[];
+    }
   | {
       readonly kind: "mask";
       readonly name: string;
@@ -156,6 +164,8 @@ function changed(ops: Ops, site: EditSite, x: Value): Changed {
     const [value = x] = ops.callback(site.id, [x]);
     return { value, inputs: [], call: { id: site.id, point: site.point, fn: change.fn } };
   }
+  // Masks of weights act where weights are read, and have no hook points.
+  if (change.kind === "keepWeights") return { value: x, inputs: [] };
   const { value, inputs } = valueInput(ops, site, x, change);
   return { value: change.kind === "add" ? ops.add(x, value) : value, inputs };
 }

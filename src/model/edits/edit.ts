@@ -1,5 +1,6 @@
 /** The vocabulary of edits: `model.with(edit.zero(at.z(5), { head: 3 }))`. */
 import type { HookSpecs } from "../hooks/index.js";
+import { type KeptWeights, keepWeights } from "./keep-weights.js";
 import { type ProjectionDirection, type ProjectOptions, project } from "./project.js";
 import { type SteeringTarget, type SteerOptions, steer } from "./steer.js";
 import type { Traced } from "./traced.js";
@@ -37,6 +38,11 @@ export interface EditBuilders {
   map(hook: HookSpecs, fn: (x: Traced) => Traced, select?: Selection): Edit;
   /** Puts a computation with weights and hook points of its own in place of the value, such as a dictionary. */
   module(hook: HookSpecs, module: EditModule, select?: Selection): Edit;
+  /**
+   * Keeps some weights and takes the others of the same matrices as 0; the checkpoint stays as it is. Biases, norms and
+   * embeddings are not touched. `model.weights` shows what is left.
+   */
+  keepWeights(kept: KeptWeights): Edit;
   /** Applies any JavaScript function, sync or async; the graph is cut there. */
   callback(hook: HookSpecs, fn: EditCallback, select?: Selection): Edit;
 }
@@ -54,5 +60,6 @@ export const edit: EditBuilders = {
   project,
   map: (hook, fn, select) => make("map", hook, { kind: "map", fn }, select),
   module: (hook, module, select) => make("module", hook, { kind: "module", module }, select),
+  keepWeights,
   callback: (hook, fn, select) => make("callback", hook, { kind: "callback", fn }, select),
 };

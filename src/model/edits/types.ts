@@ -4,6 +4,7 @@ import type { StoredTensor } from "../../io/index.js";
 import type { Tensor } from "../../tensor/index.js";
 import type { Precision } from "../components/context.js";
 import type { HookSpecs } from "../hooks/index.js";
+import type { KeptBytes, KeptWeights } from "./keep-weights.js";
 import type { Traced } from "./traced.js";
 
 /**
@@ -108,7 +109,9 @@ export type Change =
   | { readonly kind: "replace"; readonly value: EditValue }
   | { readonly kind: "map"; readonly fn: (x: Traced) => Traced }
   | { readonly kind: "module"; readonly module: EditModule }
-  | { readonly kind: "callback"; readonly fn: EditCallback };
+  | { readonly kind: "callback"; readonly fn: EditCallback }
+  /** `stored` is filled in by the model that takes the edit. */
+  | { readonly kind: "keepWeights"; readonly kept: KeptWeights; readonly stored?: KeptBytes };
 
 /** One declared change; build it with {@link edit}. */
 export interface Edit {

@@ -6,6 +6,7 @@ import type { BuildContext, Precision, SharedInputs, WeightView } from "../compo
 import { type DecoderValues, decoder, programSteps } from "../components/decoder.js";
 import type { ModelConfig } from "../config.js";
 import { applyEdit, type EditCall, type EditInput, type ModuleSurroundings } from "../edits/apply.js";
+import { masksOver, weightsPoint } from "../edits/keep-weights.js";
 import type { PointShape } from "../edits/mask.js";
 import { gradientEdited, gradientHooks } from "../gradient/request.js";
 import {
@@ -17,6 +18,7 @@ import {
 } from "../gradient/trace.js";
 import { needsAllLogits } from "../metric/request.js";
 import { declareMetricSlots, metricOutput, traceMetric } from "../metric/trace.js";
+import { sizeOf } from "../weights/maskable.js";
 import { mappedWeight } from "../weights/store.js";
 import type { WeightMap } from "../weights/weight-map.js";
 import type { GraphRequest, ResolvedEdit } from "./request.js";
@@ -263,7 +265,8 @@ function makeContext(parts: ModelParts, request: GraphRequest, collector: Collec
       return value;
     },
     weight: (name, view) => {
-      const value = floatWeight(ops, storedWeight(parts, name), request, view);
+      const whole = floatWeight(ops, storedWeight(parts, name), request, view);
+      const value = keptPart(ops, { collector, request, stored: storedWeight(parts, name) }, whole, view);
       rememberUse(collector, name, view === undefined ? { value } : { value, view });
       return value;
     },
@@ -300,6 +303,36 @@ function storedWeight(parts: ModelParts, name: string): StoredTensor {
 function floatWeight(ops: Ops, stored: StoredTensor, request: GraphRequest, view?: WeightView): Value {
   const mapped = mappedWeight(ops.builder, stored, view);
   return request.precision === "float64" ? ops.cast(mapped, "float64") : mapped;
+}
+
+/** A weight as masks of weights leave it: 0 where one of them drops it. */
+function keptPart(
+  ops: Ops,
+  { collector, request, stored }: { collector: Collector; request: GraphRequest; stored: StoredTensor },
+  weight: Value,
+  view: WeightView | undefined,
+): Value {
+  const edits = request.edits.map(({ edit }) => edit);
+  return masksOver(edits, stored.name).reduce((value, [index]) => {
+    const name = `edit.${index}.weights.${stored.name}`;
+    const declared = collector.shared.get(name) ?? ops.builder.input(name, "bool", stored.shape);
+    if (!collector.shared.has(name))
+      collector.editInputs.push({ kind: "kept", name, index, stored: stored.name, shape: stored.shape });
+    collector.shared.set(name, declared);
+    const kept = ops.where(viewed(ops, declared, view), value, ops.scalar(0, request.precision));
+    const edit = request.edits[index];
+    if (edit !== undefined) collector.applied.push({ edit, index, hook: weightsPoint, value: kept });
+    return kept;
+  }, weight);
+}
+
+/** The part of a whole tensor that a view of it names. */
+function viewed(ops: Ops, whole: Value, view: WeightView | undefined): Value {
+  if (view === undefined) return whole;
+  const { shape, offset = 0 } = view;
+  const [size, all] = [sizeOf(shape), sizeOf(whole.shape.map(Number))];
+  if (size === all) return ops.reshape(whole, shape);
+  return ops.reshape(ops.slice(ops.reshape(whole, [all]), 0, offset, offset + size), shape);
 }
 
 /** `−log p(label)` at every slot, `[batch, pos]`; the caller drops the last slot. */

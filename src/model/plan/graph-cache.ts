@@ -1,4 +1,6 @@
 /** Remembers the graphs of recent requests, and the full graphs that others can be cut from. */
+
+import type { Edit } from "../edits/types.js";
 import { metricKey } from "../metric/request.js";
 import { type BuiltGraph, selectGraph } from "./build.js";
 import { buildFullGraph, type FullGraph, type ModelParts } from "./full-graph.js";
@@ -48,6 +50,11 @@ function answersFor({ answers }: FullGraph, captures: ReadonlySet<string>): bool
   return true;
 }
 
+/** What of an edit decides the graph, where that is less than the edit: one graph serves all masks of the same matrices. */
+function shapeOf({ change }: Edit): readonly string[] | undefined {
+  return change.kind === "keepWeights" ? [...(change.stored?.keys() ?? [])] : undefined;
+}
+
 /** Returns a lookup that builds a graph on the first request and returns the same object for equal ones. */
 export function createGraphCache(parts: ModelParts): { get(request: GraphRequest): BuiltGraph } {
   const graphs = new Map<string, BuiltGraph>();
@@ -56,7 +63,7 @@ export function createGraphCache(parts: ModelParts): { get(request: GraphRequest
   return {
     get: (request) => {
       const numbered = (edits: readonly ResolvedEdit[]): unknown =>
-        edits.map(({ edit, hooks }) => [ids.of(edit), hooks]);
+        edits.map(({ edit, hooks }) => [shapeOf(edit) ?? ids.of(edit), hooks]);
       const edits = numbered(request.edits);
       const gradients = request.gradients && { ...request.gradients, edits: numbered(request.gradients.edits) };
       const shared = JSON.stringify({

@@ -1,6 +1,7 @@
 /** From run options to a request: names become hook points, the layer list is settled. */
 import { InputError, UnsupportedError } from "../../core/index.js";
 import { programSteps } from "../components/decoder.js";
+import { weightsPoint } from "../edits/keep-weights.js";
 import type { Edit } from "../edits/types.js";
 import { type HookSpecs, resolveHooks } from "../hooks/index.js";
 import type { HookPoints, ModelView } from "../view.js";
@@ -39,7 +40,10 @@ export function describeHookPoints(view: ModelView): HookPoints {
 
 /** Which hook points a model's edits mean. */
 export function resolveEdits(edits: readonly Edit[], names: readonly string[]): readonly ResolvedEdit[] {
-  return edits.map((edit) => ({ edit, hooks: resolveHooks(edit.hook, names, `edit.${edit.name}`) }));
+  return edits.map((edit) => {
+    if (edit.change.kind === "keepWeights") return { edit, hooks: [weightsPoint] };
+    return { edit, hooks: resolveHooks(edit.hook, names, `edit.${edit.name}`) };
+  });
 }
 
 /** Where a run starts and stops, and which layers it passes. */

@@ -2,7 +2,9 @@
 import type { GraphDType } from "../../graph/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import type { Tensor } from "../../tensor/index.js";
+import type { EditInput } from "../edits/apply.js";
 import { bindMask, bindValue, type Sizes, touchesNothing } from "../edits/bind.js";
+import { masksOver } from "../edits/keep-weights.js";
 import type { BatchLayout } from "../edits/positions.js";
 import { floatData } from "../edits/values.js";
 import type { BuiltGraph } from "../plan/build.js";
@@ -45,12 +47,19 @@ function weightFeed(tensor: Tensor, dtype: GraphDType): RawTensor {
   return { dtype, shape: tensor.shape, data: floatData(tensor, dtype) };
 }
 
+function keptFeed({ index, stored, shape }: Extract<EditInput, { kind: "kept" }>, request: GraphRequest): RawTensor {
+  const edits = request.edits.map(({ edit }) => edit);
+  const [, data = new Uint8Array(0)] = masksOver(edits, stored).find(([own]) => own === index) ?? [];
+  return { dtype: "bool", shape, data };
+}
+
 /** The inputs of edits. */
 export function editFeeds(built: BuiltGraph, layout: BatchLayout, request: GraphRequest): Record<string, RawTensor> {
   const { batch, pos, past } = layout;
   const sizes: Sizes = { batch, pos, past, "past+pos": past + pos };
   return Object.fromEntries(
     built.editInputs.map((input) => {
+      if (input.kind === "kept") return [input.name, keptFeed(input, request)];
       if (input.kind === "weight") return [input.name, weightFeed(input.tensor, request.precision)];
       if (input.kind === "value") return [input.name, bindValue(input, layout, sizes, request.precision)];
       const mask = bindMask(input, layout, sizes);

@@ -2,12 +2,12 @@
 import type { Tensor } from "../../tensor/index.js";
 import type { ModelConfig, Normalization } from "../config.js";
 import type { Processing } from "../processing.js";
-import { type FindStored, readBias, readMatrix, readWhole } from "./read-linear.js";
+import { type ReadStored, readBias, readMatrix } from "./read-linear.js";
 import type { BlockWeights, Linear, NormWeights } from "./weight-map.js";
 
 /** What reading weights needs to know. */
 export interface WeightReading {
-  readonly find: FindStored;
+  readonly read: ReadStored;
   readonly config: ModelConfig;
   readonly processing: Processing;
 }
@@ -22,7 +22,7 @@ export async function normGain(
   axis: string,
 ): Promise<Tensor | undefined> {
   if (norm?.weight === undefined) return undefined;
-  const stored = await readWhole(reading.find, norm.weight);
+  const stored = await reading.read(norm.weight);
   return stored.add(reading.config.gainOffset).rename({ d0: axis });
 }
 
@@ -33,7 +33,7 @@ export async function normBias(
   axis: string,
 ): Promise<Tensor | undefined> {
   if (norm?.bias === undefined) return undefined;
-  return (await readWhole(reading.find, norm.bias)).rename({ d0: axis });
+  return (await reading.read(norm.bias)).rename({ d0: axis });
 }
 
 /** A matrix `[in, out]` and bias `[out]` that read the stream through a norm, with the norm folded in where asked. */
@@ -54,9 +54,9 @@ export async function readAfterNorm(
   norm: NormWeights | undefined,
   kind: Normalization = reading.config.normalization,
 ): Promise<ReadingMap> {
-  const { find, processing } = reading;
-  const matrix = await readMatrix(find, linear);
-  const bias = await readBias(find, linear, matrix.sizeOf("out"));
+  const { read, processing } = reading;
+  const matrix = await readMatrix(read, linear);
+  const bias = await readBias(read, linear, matrix.sizeOf("out"));
   if (!processing.foldLn || norm === undefined) return { matrix, bias };
   const [gain, shift] = [await normGain(reading, norm, "in"), await normBias(reading, norm, "in")];
   const folded = gain === undefined ? matrix : (matrix.mul(gain) as Tensor);
@@ -97,9 +97,9 @@ export async function attentionTensors(reading: WeightReading, block: BlockWeigh
   const [wQ, bQ] = await read(block.attn.q, nHeads);
   const [wK, bK] = await read(block.attn.k, nKeyValueHeads);
   const [wV, bV] = await read(block.attn.v, nKeyValueHeads);
-  const output = await readMatrix(reading.find, block.attn.o);
+  const output = await readMatrix(reading.read, block.attn.o);
   const wO = output.unflatten("in", { head: nHeads, dHead }).rename({ out: "dModel" });
-  const bO = (await readBias(reading.find, block.attn.o, config.dModel)).rename({ out: "dModel" });
+  const bO = (await readBias(reading.read, block.attn.o, config.dModel)).rename({ out: "dModel" });
   const moved = processing.foldValueBiases ? (bO.add(wO.mul(bV).sum(["head", "dHead"])) as Tensor) : bO;
   return {
     W_Q: wQ,
@@ -120,10 +120,9 @@ export async function mlpTensors(reading: WeightReading, block: BlockWeights): P
   const named = (tensor: Tensor, input: string, output: string): Tensor => tensor.rename({ in: input, out: output });
   const into = await readAfterNorm(reading, mlp.in, ln2);
   const gate = mlp.gate === undefined ? undefined : await readAfterNorm(reading, mlp.gate, ln2);
-  const out = named(await readMatrix(reading.find, mlp.out), "dMlp", "dModel");
-  const bOut = (await readBias(reading.find, mlp.out, reading.config.dModel)).rename({ out: "dModel" });
-  const post =
-    mlp.postBias === undefined ? into.bias : (await readWhole(reading.find, mlp.postBias)).rename({ d0: "out" });
+  const out = named(await readMatrix(reading.read, mlp.out), "dMlp", "dModel");
+  const bOut = (await readBias(reading.read, mlp.out, reading.config.dModel)).rename({ out: "dModel" });
+  const post = mlp.postBias === undefined ? into.bias : (await reading.read(mlp.postBias)).rename({ d0: "out" });
   return {
     W_in: named(into.matrix, "dModel", "dMlp"),
     b_in: post.rename({ out: "dMlp" }),

@@ -1,16 +1,9 @@
 /** Stored matrices as tensors `[in, out]`, whatever their layout. */
-import { readAsFloat32, type StoredTensor } from "../../io/index.js";
 import { Tensor } from "../../tensor/index.js";
 import type { Linear, Part } from "./weight-map.js";
 
-/** Finds a stored tensor by name. */
-export type FindStored = (name: string) => StoredTensor;
-
-/** Reads a stored tensor whole. */
-export async function readWhole(find: FindStored, name: string): Promise<Tensor> {
-  const stored = find(name);
-  return readAsFloat32(stored);
-}
+/** Reads a stored tensor whole, by name. */
+export type ReadStored = (name: string) => Promise<Tensor>;
 
 function inOut(whole: Tensor, { layout, shape }: Linear): Tensor {
   const matrix = (tensor: Tensor, rows: number, columns: number): Tensor =>
@@ -42,12 +35,12 @@ export function biasOf(whole: Tensor, linear: Linear): Tensor {
 }
 
 /** The matrix of a linear map, `[in, out]`. */
-export async function readMatrix(find: FindStored, linear: Linear): Promise<Tensor> {
-  return matrixOf(await readWhole(find, linear.weight), linear);
+export async function readMatrix(read: ReadStored, linear: Linear): Promise<Tensor> {
+  return matrixOf(await read(linear.weight), linear);
 }
 
 /** The bias of a linear map, `[out]`; zeros where none is stored. */
-export async function readBias(find: FindStored, linear: Linear, size: number): Promise<Tensor> {
+export async function readBias(read: ReadStored, linear: Linear, size: number): Promise<Tensor> {
   if (linear.bias === undefined) return Tensor.of(new Float32Array(size), [size], ["out"]);
-  return biasOf(await readWhole(find, linear.bias), linear);
+  return biasOf(await read(linear.bias), linear);
 }

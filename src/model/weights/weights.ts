@@ -12,7 +12,7 @@ import {
   readAfterNorm,
   type WeightReading,
 } from "./block-weights.js";
-import { readWhole } from "./read-linear.js";
+import { readStored } from "./read-stored.js";
 import type { NormWeights } from "./weight-map.js";
 
 /** Weights that exist once per block. */
@@ -51,19 +51,21 @@ export class Weights {
 
   get #reading(): WeightReading {
     const { core, processing } = this.#view;
-    return { config: core.config, processing, find: (name) => this.#stored(name) };
+    return { config: core.config, processing, read: (name) => this.#read(name) };
   }
 
-  #stored(name: string): ReturnType<WeightReading["find"]> {
-    const stored = this.#view.core.tensors.get(name);
-    if (stored === undefined) throw unknownWeight(name, [...this.#view.core.tensors.keys()]);
-    return stored;
+  /** A stored tensor, with 0 where edits of this view drop a weight. */
+  async #read(name: string): Promise<Tensor> {
+    const { core } = this.#view;
+    const stored = core.tensors.get(name);
+    if (stored === undefined) throw unknownWeight(name, [...core.tensors.keys()]);
+    return readStored(this.#view, stored);
   }
 
   /** Token embedding `[dVocab, dModel]`, scaled where the model scales it. */
   async W_E(): Promise<Tensor> {
     const { config, map } = this.#view.core;
-    const whole = (await readWhole(this.#reading.find, map.embed)).rename({ d0: "dVocab", d1: "dModel" });
+    const whole = (await this.#read(map.embed)).rename({ d0: "dVocab", d1: "dModel" });
     return centredWrite(config.embedScale === 1 ? whole : whole.mul(config.embedScale), this.#view.processing);
   }
 
@@ -71,7 +73,7 @@ export class Weights {
   async W_pos(): Promise<Tensor> {
     const { map } = this.#view.core;
     if (map.posEmbed === undefined) throw absent("W_pos", "this model has no learned positions");
-    const whole = (await readWhole(this.#reading.find, map.posEmbed)).rename({ d0: "pos", d1: "dModel" });
+    const whole = (await this.#read(map.posEmbed)).rename({ d0: "pos", d1: "dModel" });
     return centredWrite(whole, this.#view.processing);
   }
 

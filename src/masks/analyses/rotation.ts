@@ -1,0 +1,139 @@
+/**
+ * How far the stream of each layer is turned from the embeddings of its tokens, and from the final stream.
+ *
+ * A ridge regression (α = 1, with intercept) maps the states of a layer to the embeddings, or to the final states in front of the
+ * last norm. The angles of the map's eigenvalues say by how much it turns: their median is the rotation, 0° for none.
+ */
+import { InputError, type LongCallOptions, printsItself, progressOf, throwIfAborted } from "../../core/index.js";
+import { eigenvalues, ridge } from "../../linalg/index.js";
+import type { Model } from "../../model/index.js";
+import { Tensor } from "../../tensor/index.js";
+import { lines, type View } from "../../viz/index.js";
+
+/** Rotations in degrees, by state: 0 is the stream before layer 0, then that after each layer. Immutable. */
+export class StreamRotation {
+  static {
+    printsItself(this.prototype);
+  }
+
+  /** From the embeddings of the tokens, 0 to 180. */
+  readonly fromInput: Float64Array;
+  /** From the final states. */
+  readonly fromOutput: Float64Array;
+  /** Positions that were fitted. */
+  readonly tokens: number;
+
+  /** @internal Use `streamRotation`. */
+  constructor(parts: Readonly<Omit<StreamRotation, "toString" | "toView">>) {
+    this.fromInput = parts.fromInput;
+    this.fromOutput = parts.fromOutput;
+    this.tokens = parts.tokens;
+  }
+
+  /** Draws both curves over the layers. */
+  toView(): View {
+    const x = Array.from(this.fromInput, (_, state) => state);
+    return lines(
+      [
+        { name: "from the embeddings", x, y: Array.from(this.fromInput) },
+        { name: "from the final states", x, y: Array.from(this.fromOutput) },
+      ],
+      { title: "Rotation of the residual stream", x: { name: "layers passed" }, y: { name: "median angle, degrees" } },
+    );
+  }
+
+  /** Returns both rows of angles. */
+  toString(): string {
+    const row = (angles: Float64Array): string => Array.from(angles, (angle) => angle.toFixed(1)).join(" ");
+    return [
+      `StreamRotation in degrees over ${this.tokens} tokens:`,
+      `  from the embeddings   ${row(this.fromInput)}`,
+      `  from the final states ${row(this.fromOutput)}`,
+    ].join("\n");
+  }
+}
+
+function median(values: Float64Array): number {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+/**
+ * Returns the median size of the angles of the eigenvalues of the ridge map from `x` to `y`, in degrees.
+ *
+ * @param x - `[row, d]`.
+ * @param y - `[row, d]`.
+ * @param penalty - α. Default 1.
+ */
+export function rotationAngle(x: Tensor, y: Tensor, penalty = 1): number {
+  const { weights } = ridge(x, y, { penalty });
+  const { re, im } = eigenvalues(weights);
+  const angles = Float64Array.from(re.data, (real, i) => {
+    return (Math.abs(Math.atan2(im.data[i] ?? 0, real)) * 180) / Math.PI;
+  });
+  return median(angles);
+}
+
+/** The stream at every state, `[token, dModel]`. */
+async function states(
+  model: Model,
+  rows: readonly ArrayLike<number>[],
+  options: LongCallOptions,
+): Promise<readonly Tensor[]> {
+  const { nLayers, dModel } = model.config;
+  const hooks = [
+    "blocks.0.hook_resid_pre",
+    ...Array.from({ length: nLayers }, (_, layer) => `blocks.${layer}.hook_resid_post`),
+  ];
+  const parts: number[][] = hooks.map(() => []);
+  const report = progressOf(options);
+  for (const [done, row] of rows.entries()) {
+    throwIfAborted(options.signal, "streamRotation");
+    report?.({ done, total: rows.length, label: "states of layers" });
+    const { cache } = await model.run([Array.from(row)], { prependBos: false, capture: hooks, logits: "none" });
+    hooks.forEach((hook, i) => {
+      for (const value of cache.get(hook).contiguous().data as Float32Array) parts[i]?.push(value);
+    });
+  }
+  return parts.map((values) =>
+    Tensor.of(Float64Array.from(values), [values.length / dModel, dModel], ["token", "dModel"]),
+  );
+}
+
+/**
+ * Measures how far the stream of each layer is turned from the embeddings and from the final states.
+ *
+ * @param rows - Token ids; take several times as many tokens as the stream is wide.
+ * @throws InputError for fewer tokens than the stream is wide; what `model.run` throws.
+ */
+export async function streamRotation(
+  model: Model,
+  rows: readonly ArrayLike<number>[],
+  options: LongCallOptions = {},
+): Promise<StreamRotation> {
+  const tokens = rows.reduce((sum, row) => sum + row.length, 0);
+  if (tokens < model.config.dModel)
+    throw new InputError({
+      where: "streamRotation: rows",
+      got: `${tokens} tokens`,
+      expected: `${model.config.dModel} or more, the width of the stream`,
+      fix: "Pass more text.",
+    });
+  const all = await states(model, rows, options);
+  const last = all.at(-1);
+  const table = await model.weights.W_E();
+  const ids = rows.flatMap((row) => Array.from(row));
+  const width = model.config.dModel;
+  const embedded = new Float64Array(ids.length * width);
+  const data = table.contiguous().data as ArrayLike<number>;
+  ids.forEach((id, i) => {
+    for (let k = 0; k < width; k++) embedded[i * width + k] = data[id * width + k] ?? 0;
+  });
+  const input = Tensor.of(embedded, [ids.length, width], ["token", "dModel"]);
+  return new StreamRotation({
+    fromInput: Float64Array.from(all, (state) => rotationAngle(state, input)),
+    fromOutput: Float64Array.from(all, (state) => (last === undefined ? Number.NaN : rotationAngle(state, last))),
+    tokens,
+  });
+}

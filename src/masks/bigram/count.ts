@@ -1,0 +1,108 @@
+/** From a text to its bigrams. */
+import {
+  FormatError,
+  InputError,
+  type LongCallOptions,
+  progressOf,
+  TokenError,
+  throwIfAborted,
+} from "../../core/index.js";
+import { loadStored, openSafetensors, writeSafetensors } from "../../io/index.js";
+import { Tensor } from "../../tensor/index.js";
+import { PairCounter } from "./counts.js";
+import { BigramTable, type Smoothing } from "./table.js";
+
+/** Options of {@link countBigrams}. */
+export interface CountBigramsOptions extends LongCallOptions {
+  /** Tokens that there are: the model's `config.dVocab`. */
+  readonly vocabulary: number;
+  /** Default `"backOff"`. */
+  readonly smoothing?: Smoothing;
+}
+
+/** Sequences of token ids. */
+export type TokenSequences = AsyncIterable<ArrayLike<number>> | Iterable<ArrayLike<number>>;
+
+/**
+ * Counts which token follows which. Nothing but counts is kept, so a corpus of any length can be streamed.
+ *
+ * The first token of a sequence follows the start, which has a row of its own.
+ *
+ * @throws InputError for no token at all; TokenError for ids outside the vocabulary.
+ */
+export async function countBigrams(rows: TokenSequences, options: CountBigramsOptions): Promise<BigramTable> {
+  const { vocabulary, smoothing, signal } = options;
+  const report = progressOf(options);
+  const counter = new PairCounter(vocabulary);
+  let [tokens, sequences] = [0, 0];
+  for await (const row of rows) {
+    let before = vocabulary;
+    for (let i = 0; i < row.length; i++) {
+      const token = row[i] ?? -1;
+      if (!Number.isInteger(token) || token < 0 || token >= vocabulary) throw outside(sequences, i, token, vocabulary);
+      counter.add(before, token);
+      before = token;
+    }
+    tokens += row.length;
+    if (++sequences % 256 === 0) {
+      throwIfAborted(signal, "countBigrams");
+      report?.({ done: tokens, label: "count pairs of tokens" });
+    }
+  }
+  if (tokens === 0)
+    throw new InputError({
+      where: "countBigrams",
+      got: "no token",
+      expected: "a text",
+      fix: "Check the path and the split.",
+    });
+  return new BigramTable(counter.finish(), smoothing);
+}
+
+function outside(row: number, place: number, token: number, vocabulary: number): TokenError {
+  return new TokenError({
+    where: `countBigrams: sequence ${row}, position ${place}`,
+    got: `token id ${token}`,
+    expected: `ids from 0 to ${vocabulary - 1}`,
+    fix: "Count with the vocabulary of the model whose tokenizer made the ids.",
+  });
+}
+
+const format = "limpid.bigrams.v1";
+
+/** Writes the counts to a safetensors file that appears only when complete. */
+export async function saveBigrams(path: string, { counts }: BigramTable): Promise<void> {
+  const { vocabulary, starts, next, count } = counts;
+  const tensors = {
+    starts: Tensor.of(Int32Array.from(starts), [starts.length]),
+    next: Tensor.of(next, [next.length]),
+    count: Tensor.of(count, [count.length]),
+  };
+  await writeSafetensors(path, tensors, { metadata: { format, vocabulary: String(vocabulary) } });
+}
+
+/**
+ * Opens counts that were saved.
+ *
+ * @throws FormatError for a file of another kind.
+ */
+export async function openBigrams(path: string, smoothing?: Smoothing): Promise<BigramTable> {
+  const { metadata, tensors } = await openSafetensors(path);
+  const vocabulary = Number(metadata["vocabulary"]);
+  const { starts, next, count } = await loadStored(tensors);
+  const isWhole = metadata["format"] === format && starts?.size === vocabulary + 2 && next?.size === count?.size;
+  if (!isWhole || starts === undefined || next === undefined || count === undefined)
+    throw new FormatError({
+      where: path,
+      got: metadata["format"] ?? "no format",
+      expected: format,
+      fix: "Count again.",
+    });
+  const counts = {
+    vocabulary,
+    starts: Uint32Array.from(starts.data as Int32Array),
+    next: Int32Array.from(next.data as Int32Array),
+    count: Float64Array.from(count.data as Float64Array),
+  };
+  return new BigramTable(counts, smoothing);
+}
