@@ -5,10 +5,11 @@
  * whose correlation is within 0.04 of that of λ = 0; and one towards the model itself ("optimal"), as sparse as gives a mask of
  * about the same size. Steps are fewer and larger than the paper's, for a model of 2.7 million weights.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { progressReporter } from "../../src/core/index.js";
+import { writeSafetensors } from "../../src/io/index.js";
 import {
   countBigrams,
   type MaskTraining,
@@ -19,6 +20,7 @@ import {
   weightMask,
 } from "../../src/masks/index.js";
 import { edit, loadModel, type Model } from "../../src/model/index.js";
+import { Tensor } from "../../src/tensor/index.js";
 import { fixtures } from "../train-tiny/paths.js";
 import { makeRows, type RowSource } from "../train-tiny/rows.js";
 import { openSource } from "../train-tiny/train.js";
@@ -34,6 +36,8 @@ export const settings = {
   trained: 4_000,
   sparsities: [0, 10, 50],
   optimal: 30,
+  /** Rows of held-out text that come with the masks. */
+  shown: 64,
 } as const;
 
 function rowsOf(source: RowSource, seed: number, count: number, length: number): readonly Int32Array[] {
@@ -85,8 +89,12 @@ async function main(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   if (best !== undefined) await weightMask.save(join(folder, "bigram"), best.training.mask);
   await weightMask.save(join(folder, "optimal"), optimal.mask);
-  await saveBigrams(join(folder, "counts.safetensors"), table);
-  writeFileSync(join(folder, "figures.txt"), `${lines.join("\n")}\n`);
+  await saveBigrams(join(folder, "bigrams.safetensors"), table);
+  const shown = test.slice(0, settings.shown);
+  const ids = Int32Array.from(shown.flatMap((row) => [...row]));
+  await writeSafetensors(join(folder, "text.safetensors"), {
+    tokens: Tensor.of(ids, [shown.length, 128], ["batch", "pos"]),
+  });
   console.log(lines.join("\n"));
   await model.close();
 }

@@ -8,6 +8,7 @@ import { addDictionary } from "./dictionary.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
 import { addNotebook } from "./notebook.js";
+import { addRedundancy } from "./redundancy.js";
 import { addRun } from "./run.js";
 import { addTrace } from "./trace.js";
 import { addTrain } from "./train.js";
@@ -47,6 +48,7 @@ function buildProgram(context: CliContext): Command {
     addTrain,
     addDictionary,
     addTrace,
+    addRedundancy,
     addVerify,
     addNotebook,
   ])

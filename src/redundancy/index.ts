@@ -1,9 +1,18 @@
 /** Which parts of a model could go. */
+export * from "./cost/index.js";
 export {
-  type PartScore,
-  type Redundancy,
-  type RedundancyReport,
-  type ReportOptions,
-  redundancy,
-  type SavedReport,
-} from "./report.js";
+  type Choice,
+  choiceAccuracy,
+  type Estimate,
+  evaluateParts,
+  type MeasuredSpeed,
+  measureSpeed,
+  type PartEffect,
+  PartEvaluation,
+  type SequenceNumbers,
+  type SpeedOptions,
+  speedupDegradationRatio,
+} from "./evaluate/index.js";
+export * from "./export/index.js";
+export { type Part, partName, type Score, sublayersOf, withoutParts } from "./parts.js";
+export * from "./report/index.js";

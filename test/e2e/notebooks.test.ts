@@ -18,7 +18,7 @@ const questions: readonly (readonly [string, RegExp?])[] = [
   ["2, what does this feature do"],
   ["3, when does the model know"],
   ["4, where is it readable"],
-  ["5, which layers could go", /data\.file|redundancy\.report/],
+  ["5, which layers could go"],
 ];
 
 function isError(cell: ExecutedCell): boolean {

@@ -15,7 +15,7 @@ import { fixture } from "../helpers/fixtures.js";
 import { randomDictionary } from "../unit/dictionary/random-dictionary.js";
 
 const tokens = [3, 1, 4, 1];
-const architectures = ["gpt2", "pythia", "llama-gqa-bias", "gemma2", "qwen3", "tl-no-norm"];
+const architectures = ["gpt2", "pythia", "llama-gqa-bias", "gemma2"];
 
 type Feature = Extract<GraphNode, { kind: "feature" }>;
 const isFeature = (node: GraphNode): node is Feature => node.kind === "feature";

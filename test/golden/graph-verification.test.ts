@@ -49,7 +49,6 @@ describe.each([
   ["gpt2", "ln2.hook_normalized"],
   ["pythia", "mlp.hook_in"],
   ["llama-gqa-bias", "hook_mlp_in"],
-  ["qwen3", "mlp.hook_in"],
   ["gemma2", "ln2.hook_normalized"],
 ])("%s, dictionaries at %s", (name, place) => {
   let model: Model;

@@ -67,7 +67,10 @@ function median(values: Float64Array): number {
  * @param penalty - α. Default 1.
  */
 export function rotationAngle(x: Tensor, y: Tensor, penalty = 1): number {
-  const { weights } = ridge(x, y, { penalty });
+  const [rows = "row", from = "from"] = x.axes;
+  const { weights } = ridge(x, y.rename({ [y.axes[0] ?? rows]: rows, [y.axes[1] ?? "to"]: `${from} of y` }), {
+    penalty,
+  });
   const { re, im } = eigenvalues(weights);
   const angles = Float64Array.from(re.data, (real, i) => {
     return (Math.abs(Math.atan2(im.data[i] ?? 0, real)) * 180) / Math.PI;

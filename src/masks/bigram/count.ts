@@ -1,4 +1,6 @@
 /** From a text to its bigrams. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import {
   FormatError,
   InputError,
@@ -76,17 +78,24 @@ export async function saveBigrams(path: string, { counts }: BigramTable): Promis
   const tensors = {
     starts: Tensor.of(Int32Array.from(starts), [starts.length]),
     next: Tensor.of(next, [next.length]),
-    count: Tensor.of(count, [count.length]),
+    count: Tensor.of(Int32Array.from(count), [count.length]),
   };
   await writeSafetensors(path, tensors, { metadata: { format, vocabulary: String(vocabulary) } });
 }
 
+/** The file of an embedded model's counts, or the path as it is. */
+function locate(source: string): string {
+  if (existsSync(source) || !/^[\w-]+$/.test(source)) return source;
+  return fileURLToPath(new URL(`../../../fixtures/masks/${source}/bigrams.safetensors`, import.meta.url));
+}
+
 /**
- * Opens counts that were saved.
+ * Opens counts that were saved, or those that come with limpid: `"tiny"`, of the text that the embedded model was trained on.
  *
  * @throws FormatError for a file of another kind.
  */
-export async function openBigrams(path: string, smoothing?: Smoothing): Promise<BigramTable> {
+export async function openBigrams(source: string, smoothing?: Smoothing): Promise<BigramTable> {
+  const path = locate(source);
   const { metadata, tensors } = await openSafetensors(path);
   const vocabulary = Number(metadata["vocabulary"]);
   const { starts, next, count } = await loadStored(tensors);
@@ -102,7 +111,7 @@ export async function openBigrams(path: string, smoothing?: Smoothing): Promise<
     vocabulary,
     starts: Uint32Array.from(starts.data as Int32Array),
     next: Int32Array.from(next.data as Int32Array),
-    count: Float64Array.from(count.data as Float64Array),
+    count: Float64Array.from(count.data as Int32Array),
   };
   return new BigramTable(counts, smoothing);
 }

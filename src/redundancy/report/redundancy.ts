@@ -1,0 +1,22 @@
+/** The entry point. */
+import type { Model } from "../../model/index.js";
+import { makeReport } from "./make.js";
+import type { ReportOptions } from "./options.js";
+import type { RedundancyReport } from "./report.js";
+import type { ReportTexts } from "./windows.js";
+
+/** Redundancy. */
+export interface Redundancy {
+  /**
+   * Returns what a model could lose on texts of your own: loss without every sublayer, block and head, scores that should
+   * predict it, removals in many orders, and what can go at 1, 2, 5 and 10 % more loss.
+   *
+   * @throws InputError for text shorter than one window, a model with one layer, options out of range, or a budget that
+   *   nothing fits into (it says what does); AbortedError.
+   * @see He et al. 2024, "What Matters in Transformers?"; Men et al. 2024, "ShortGPT"; Zhang et al. 2024, "FinerCut"
+   */
+  report(model: Model, texts: ReportTexts, options?: ReportOptions): Promise<RedundancyReport>;
+}
+
+/** Which parts of a model could go. */
+export const redundancy: Redundancy = { report: makeReport };
