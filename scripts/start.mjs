@@ -45,7 +45,7 @@ function printFindings(cells) {
   }
 }
 
-/** Returns the first lines of the cells that failed, and whether all of them are only not built yet. */
+/** Returns the first lines of the cells that failed. */
 function failuresOf(cells) {
   const texts = cells
     .map((cell) => [cell, textOf(cell, "stderr")])
@@ -53,7 +53,6 @@ function failuresOf(cells) {
   return texts.map(([cell, text]) => ({
     count: cell.execution_count,
     line: text.split("\n")[0],
-    isUnbuilt: /^NotBuiltError/.test(text),
   }));
 }
 
@@ -82,14 +81,11 @@ function report(cells, runTime, totalTime) {
   printFindings(cells);
   const failures = failuresOf(cells);
   for (const { count, line } of failures) process.stdout.write(`\n[${count}] ${line}\n`);
-  const unbuilt = failures.filter(({ isUnbuilt }) => isUnbuilt).length;
-  const broken = failures.length - unbuilt;
   const counts = [`${cells.length} cells run in ${runTime}`];
-  if (unbuilt > 0) counts.push(`${unbuilt} need parts that are not built yet`);
-  if (broken > 0) counts.push(`${broken} failed`);
+  if (failures.length > 0) counts.push(`${failures.length} failed`);
   process.stdout.write(`\n${counts.join(", ")}; ${totalTime} in all.\n`);
   process.stdout.write(`Page: ${pagePath}\n      ${pathToFileURL(pagePath).href}\n`);
-  return broken === 0 ? 0 : 1;
+  return failures.length === 0 ? 0 : 1;
 }
 
 await runScript(main);

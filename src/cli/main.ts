@@ -7,6 +7,7 @@ import { type CliContext, type CliIo, createContext } from "./context.js";
 import { addDictionary } from "./dictionary.js";
 import { addGenerate } from "./generate.js";
 import { addInfo } from "./info.js";
+import { addMask } from "./mask.js";
 import { addNotebook } from "./notebook.js";
 import { addRedundancy } from "./redundancy.js";
 import { addRun } from "./run.js";
@@ -48,6 +49,7 @@ function buildProgram(context: CliContext): Command {
     addTrain,
     addDictionary,
     addTrace,
+    addMask,
     addRedundancy,
     addVerify,
     addNotebook,

@@ -25,7 +25,6 @@ export type ErrorCode =
   | "INPUT"
   | "INTERNAL"
   | "MEMORY"
-  | "NOT_BUILT"
   | "NUMERIC"
   | "RUN"
   | "SHAPE"
@@ -94,10 +93,6 @@ export class InternalError extends LimpidError {
 /** The work would need more memory or disk than allowed. */
 export class MemoryError extends LimpidError {
   readonly code = "MEMORY" as const;
-}
-/** The name is declared, its part is not built yet. */
-export class NotBuiltError extends LimpidError {
-  readonly code = "NOT_BUILT" as const;
 }
 /** NaN or infinity where there was none. */
 export class NumericError extends LimpidError {

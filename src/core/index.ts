@@ -6,7 +6,6 @@ export * from "./hash.js";
 export * from "./inspect.js";
 export * from "./logger.js";
 export * from "./nearest.js";
-export * from "./not-built.js";
 export * from "./progress.js";
 export * from "./progress-clock.js";
 export * from "./random.js";

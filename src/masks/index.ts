@@ -1,6 +1,14 @@
 /** Masks over single weights, and the subnetworks that they leave. */
 
 export { type AblateMaskOptions, ablateMask, MaskAblation } from "./analyses/ablation.js";
+export {
+  type GrowthOptions,
+  type GrowthStep,
+  type GrowthTask,
+  growSubnetwork,
+  SubnetworkGrowth,
+  type Unit,
+} from "./analyses/growth.js";
 export { MaskOverlap, maskOverlap, type OverlapOptions } from "./analyses/overlap.js";
 export { rotationAngle, StreamRotation, streamRotation } from "./analyses/rotation.js";
 export { SurprisalCorrelation, type SurprisalOptions, surprisalCorrelation } from "./analyses/surprisal.js";
@@ -15,4 +23,10 @@ export type { PairCounts } from "./bigram/counts.js";
 export { BigramTable, type Smoothing, type TargetDistribution } from "./bigram/table.js";
 export { type RandomMaskOptions, type WeightMasks, weightMask } from "./mask/make.js";
 export { type KeptCount, type MatrixCount, WeightMask, type WeightMaskParts } from "./mask/weight-mask.js";
+export {
+  BigramSubnetwork,
+  type BigramSubnetworkOptions,
+  bigramSubnetwork,
+  type SavedSubnetwork,
+} from "./report/subnetwork.js";
 export { type MaskStop, MaskTraining, type TrainMaskOptions, trainMask } from "./train/train.js";

@@ -1,6 +1,6 @@
 /** Parts of a model that can be left out, and models without them. */
 import { InputError } from "../core/index.js";
-import { type Edit, edit, Model } from "../model/index.js";
+import { type Edit, edit, Model, resolveHooks } from "../model/index.js";
 
 /** A part of a model that can be left out. */
 export interface Part {
@@ -89,8 +89,42 @@ function goneBlocks({ view }: Model, gone: ReturnType<typeof goneSublayers>): Re
   return new Set(both.length === view.layers.length ? both.slice(1) : both);
 }
 
+const insideAttention = /^(?:attn\.|ln1(?:_post)?\.|hook_attn_|hook_[qkv]_input)/;
+const insideMlp = /^(?:mlp\.|ln2(?:_post)?\.|hook_mlp_)/;
+
+/** Whether a hook point lies in a sublayer that is left out: an edit there changes nothing any more. */
+function isInside(hook: string, gone: ReturnType<typeof goneSublayers>, isParallel: boolean): boolean {
+  const [, layer = "", name = ""] = /^blocks\.(\d+)\.(.*)$/.exec(hook) ?? [];
+  if (layer === "") return false;
+  const [attention, mlp] = [gone.attention.has(Number(layer)), gone.mlp.has(Number(layer))];
+  // Sublayers that run side by side may read one norm.
+  if (isParallel && name.startsWith("ln1.")) return attention && mlp;
+  return (attention && insideAttention.test(name)) || (mlp && insideMlp.test(name));
+}
+
+/** The edits of a view where they still act. */
+function remainingEdits(
+  { view, config, hookNames }: EditedModel,
+  gone: ReturnType<typeof goneSublayers>,
+): readonly Edit[] {
+  return view.edits.flatMap((one) => {
+    // Masks of weights have no hook point.
+    if (one.change.kind === "keepWeights") return [one];
+    const hooks = resolveHooks(one.hook, hookNames, `edit.${one.name}`);
+    const left = hooks.filter((hook) => !isInside(hook, gone, config.parallelAttnMlp));
+    if (left.length === hooks.length) return [one];
+    return left.length === 0 ? [] : [{ ...one, hook: left }];
+  });
+}
+
+interface EditedModel extends Pick<Model, "view" | "config"> {
+  readonly hookNames: readonly string[];
+}
+
 /**
  * Returns a model without parts: what a sublayer writes is exactly zero, and a block that is left out whole is not run.
+ *
+ * Edits of the model inside a sublayer that is left out are dropped.
  *
  * @throws InputError for a part that the model does not have.
  */
@@ -100,7 +134,9 @@ export function withoutParts(model: Model, parts: readonly Part[]): Model {
   const gone = goneSublayers(parts);
   const blocks = goneBlocks(model, gone);
   const { view } = model;
-  const left = new Model({ ...view, layers: view.layers.filter((layer) => !blocks.has(layer)) });
+  const hookNames = view.edits.length === 0 ? [] : model.hookNames();
+  const edits = remainingEdits({ view, config: model.config, hookNames }, gone);
+  const left = new Model({ ...view, edits, layers: view.layers.filter((layer) => !blocks.has(layer)) });
   const zero = (layers: ReadonlySet<number>, name: string): readonly Edit[] =>
     [...layers].filter((layer) => !blocks.has(layer)).map((layer) => edit.zero(`blocks.${layer}.${name}`));
   return left.with(

@@ -10,7 +10,7 @@ const cells = {
   unloaded:
     "const loaded = () => Object.keys(require.cache).filter((p) => /dist.index\\.js$/.test(p)).length;\nloaded()",
   plainPromise: "Promise.resolve(5)",
-  imports: 'import { isLimpidError, notBuilt, ones, show, tensor, viz } from "limpid";\nloaded()',
+  imports: 'import { InputError, isLimpidError, ones, show, tensor, viz } from "limpid";\nloaded()',
   show: "const view = viz.heatmap([[1, 2], [3, -4]], { title: 'Four' });\nawait show(view);",
   shown: "await show(view)",
   view: "view",
@@ -61,7 +61,7 @@ const cells = {
   thrownLater: "await (async () => {\n  await null;\n  fail({ a: 2 });\n})();",
   thrownValue: "throw { odd: true };",
   systemError: "import { readFileSync } from 'fs';\nreadFileSync('./missing.txt')",
-  notBuilt: "throw notBuilt('a.b', 'a part');",
+  refused: "throw new InputError({ where: 'a.b', got: 'nothing', expected: 'a part', fix: 'Give one.' });",
   printed: "try { fail({ a: 3 }); } catch (error) { console.error(error); }",
   last: "console.log('the end');",
 };
@@ -185,9 +185,9 @@ describe("the kernel in a checkout", () => {
       expect(cell("systemError").error?.traceback[1]).toContain("code: 'ENOENT'");
     });
     test("of limpid's says its sentence once, without its fields", () => {
-      expect(cell("notBuilt").error?.ename).toBe("NotBuiltError");
-      expect(cell("notBuilt").stderr).toMatch(/^NotBuiltError: a\.b: got a call to a part, which is not built yet;/);
-      expect(cell("notBuilt").stderr).not.toContain("where:");
+      expect(cell("refused").error?.ename).toBe("InputError");
+      expect(cell("refused").stderr).toMatch(/^InputError: a\.b: got nothing; expected a part\. Give one\./);
+      expect(cell("refused").stderr).not.toContain("where:");
     });
     test("that a cell prints has tidy frames too", () => {
       const [defined, printed] = [cell("failing"), cell("printed")];

@@ -64,8 +64,21 @@ export interface StoredPlaces {
   readonly places: Int32Array;
 }
 
+type Core = Pick<ModelCore, "config" | "map" | "tensors">;
+
+/** Places that were looked up before, by the tensors of the checkpoint: every mask of a model needs the same. */
+const known = new WeakMap<Core["tensors"], Map<string, StoredPlaces>>();
+
 /** Returns where the elements of a matrix lie in the checkpoint; fused and interleaved ones are untangled. */
-export function placesOf(core: Pick<ModelCore, "config" | "map" | "tensors">, name: string): StoredPlaces {
+export function placesOf(core: Core, name: string): StoredPlaces {
+  const own = known.get(core.tensors) ?? new Map<string, StoredPlaces>();
+  known.set(core.tensors, own);
+  const found = own.get(name) ?? computePlaces(core, name);
+  own.set(name, found);
+  return found;
+}
+
+function computePlaces(core: Core, name: string): StoredPlaces {
   const all = located(core);
   const found = all.find((matrix) => matrix.name === name);
   if (found === undefined) throw unknown(name, all);

@@ -34,7 +34,9 @@ function finalHook(model: Model): string {
   const names = model.hookNames();
   const final = names.filter((name) => name.endsWith(".hook_resid_post")).at(-1) ?? "";
   const behind = new Set(names.slice(names.indexOf(final) + 1));
-  const late = model.edits.find(({ name, hook }) =>
+  // Masks of weights have no hook point, and no weight behind the last layer.
+  const hooked = model.edits.filter(({ change }) => change.kind !== "keepWeights");
+  const late = hooked.find(({ name, hook }) =>
     resolveHooks(hook, names, `edit.${name}`).some((one) => behind.has(one)),
   );
   if (late === undefined) return final;

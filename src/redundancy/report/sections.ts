@@ -228,11 +228,13 @@ async function neuronScores(judges: Judges, layer: number, options: LongCallOpti
   const { model, searchRows } = judges;
   const { dMlp, dModel } = model.config;
   const hook = `blocks.${layer}.mlp.hook_post`;
+  // Every edit of the model reaches the last stream; one that reached nothing would be refused.
+  const capture = [hook, model.hookNames().findLast((name) => name.endsWith(".hook_resid_post")) ?? hook];
   const sums = new Float64Array(dMlp);
   for (const row of searchRows) {
     const { signal } = options;
     const run = await model.run([row], {
-      capture: [hook],
+      capture,
       logits: "none",
       ...(signal === undefined ? {} : { signal }),
     });
