@@ -12,10 +12,9 @@ import { progressReporter } from "../../src/core/index.js";
 import { writeSafetensors } from "../../src/io/index.js";
 import {
   countBigrams,
-  type MaskTraining,
   saveBigrams,
   surprisalCorrelation,
-  type TrainMaskOptions,
+  sweepSparsity,
   trainMask,
   weightMask,
 } from "../../src/masks/index.js";
@@ -45,19 +44,6 @@ function rowsOf(source: RowSource, seed: number, count: number, length: number):
   return all.filter((row) => row.length === length);
 }
 
-async function trained(
-  model: Model,
-  rows: readonly Int32Array[],
-  { target, sparsity, threads }: Pick<TrainMaskOptions, "target"> & { sparsity: number; threads: number },
-): Promise<MaskTraining> {
-  const { batch, context, maxSteps, learningRate, betaGrowth } = settings;
-  return trainMask(model, rows, {
-    ...{ target, sparsity, batch, context, maxSteps, learningRate, betaGrowth, threads },
-    attempts: 1,
-    onProgress: progressReporter({ sink: process.stderr }),
-  });
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { threads: { type: "string", default: "2" } } });
   const threads = Number(values.threads);
@@ -71,23 +57,28 @@ async function main(): Promise<void> {
   const measure = async (one: Model): Promise<string> => String(await surprisalCorrelation(one, table, test));
   const lines = [String(table), `whole model: ${await measure(model)}`];
   lines.push(`no weight: ${await measure(model.with(edit.keepWeights(weightMask.empty(model))))}`);
-  const found: { readonly training: MaskTraining; readonly r: number }[] = [];
-  for (const sparsity of settings.sparsities) {
-    const training = await trained(model, train, { target: table, sparsity, threads });
-    const correlation = await surprisalCorrelation(model.with(edit.keepWeights(training.mask)), table, test);
-    found.push({ training, r: correlation.r });
-    lines.push(`${String(training)}\n  ${String(correlation)}`);
-    console.log(lines.at(-1));
-  }
-  const best = found
-    .filter(({ r }) => r >= (found[0]?.r ?? 0) - 0.04)
-    .toSorted((a, b) => a.training.mask.count - b.training.mask.count)[0];
-  const optimal = await trained(model, train, { target: "model", sparsity: settings.optimal, threads });
+  const { sparsities, batch, context, maxSteps, learningRate, betaGrowth } = settings;
+  const sweep = await sweepSparsity(
+    model,
+    train,
+    { table, rows: test },
+    {
+      ...{ sparsities, batch, context, maxSteps, learningRate, betaGrowth, threads },
+      attempts: 1,
+      onProgress: progressReporter({ sink: process.stderr }),
+    },
+  );
+  lines.push(String(sweep));
+  const optimal = await trainMask(model, train, {
+    ...{ target: "model", sparsity: settings.optimal, batch, context, maxSteps, learningRate, betaGrowth, threads },
+    attempts: 1,
+    onProgress: progressReporter({ sink: process.stderr }),
+  });
   lines.push(`${String(optimal)}\n  ${await measure(model.with(edit.keepWeights(optimal.mask)))}`);
   const folder = join(fixtures, "masks", "tiny");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  if (best !== undefined) await weightMask.save(join(folder, "bigram"), best.training.mask);
+  await weightMask.save(join(folder, "bigram"), sweep.best.training.mask);
   await weightMask.save(join(folder, "optimal"), optimal.mask);
   await saveBigrams(join(folder, "bigrams.safetensors"), table);
   const shown = test.slice(0, settings.shown);

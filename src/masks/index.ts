@@ -1,6 +1,7 @@
 /** Masks over single weights, and the subnetworks that they leave. */
 
 export { type AblateMaskOptions, ablateMask, MaskAblation } from "./analyses/ablation.js";
+export { covarianceCosine, StreamCovariance, streamCovariance } from "./analyses/covariance.js";
 export {
   type GrowthOptions,
   type GrowthStep,
@@ -11,7 +12,13 @@ export {
 } from "./analyses/growth.js";
 export { MaskOverlap, maskOverlap, type OverlapOptions } from "./analyses/overlap.js";
 export { rotationAngle, StreamRotation, streamRotation } from "./analyses/rotation.js";
-export { SurprisalCorrelation, type SurprisalOptions, surprisalCorrelation } from "./analyses/surprisal.js";
+export { StreamLens, streamLens } from "./analyses/stream-lens.js";
+export {
+  SurprisalCorrelation,
+  type SurprisalOptions,
+  surprisalCorrelation,
+  surprisalTokens,
+} from "./analyses/surprisal.js";
 export {
   type CountBigramsOptions,
   countBigrams,
@@ -29,4 +36,12 @@ export {
   bigramSubnetwork,
   type SavedSubnetwork,
 } from "./report/subnetwork.js";
+export type { Granularity } from "./train/gates.js";
+export {
+  type MaskJudge,
+  SparsitySweep,
+  type SparsitySweepOptions,
+  type SweptMask,
+  sweepSparsity,
+} from "./train/sweep.js";
 export { type MaskStop, MaskTraining, type TrainMaskOptions, trainMask } from "./train/train.js";

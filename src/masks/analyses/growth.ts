@@ -77,7 +77,7 @@ export class SubnetworkGrowth {
     });
     return [
       `SubnetworkGrowth of ${this.metric}: ${this.start.toFixed(3)} at the start, ${this.whole.toFixed(3)} whole`,
-      ...rows,
+      ...(rows.length > 0 ? rows : ["  nothing was added: the start is already where growth was to end"]),
     ].join("\n");
   }
 }
@@ -111,6 +111,8 @@ export interface GrowthTask {
  * Greedy: units that only help together are found late, or not. What is added is also taken from the whole model, so that what
  * suffices and what is needed stand side by side.
  *
+ * No step is taken where the subnetwork is where growth was to end from the start; the result says so.
+ *
  * @throws InputError for no unit, no step; what `mask.setHead` and `model.run` throw.
  */
 export async function growSubnetwork(
@@ -135,7 +137,8 @@ export async function growSubnetwork(
     report?.({ done: growing.steps.length, total: most, label: "units added" });
     last = await growing.step(masked);
   }
-  report?.({ done: most, total: most, label: "units added" });
+  const done = growing.steps.length;
+  report?.({ done, total: done, label: "units added" });
   return new SubnetworkGrowth({ metric: metric.name, start: first, whole, steps: growing.steps, mask: growing.mask });
 }
 

@@ -1,5 +1,6 @@
 /** Whether two masks keep the same weights more than chance would. */
 import { InputError, type LongCallOptions, printsItself, progressOf, throwIfAborted } from "../../core/index.js";
+import { hasBit } from "../mask/bits.js";
 import { type RandomMaskOptions, weightMask } from "../mask/make.js";
 import type { WeightMask } from "../mask/weight-mask.js";
 
@@ -22,7 +23,7 @@ export class MaskOverlap {
   readonly shared: number;
   /** Share of the first mask that lies in the second. */
   readonly contained: number;
-  /** Shared weights over their mean in shuffles: 1 is chance. */
+  /** Shared weights over what shuffles share on average, in closed form: 1 is chance, also where nothing could be shared. */
   readonly ratio: number;
   /** Share of shuffles that share at least as many; at least 1 over one more than the shuffles. */
   readonly p: number;
@@ -50,21 +51,19 @@ export class MaskOverlap {
  */
 export function maskOverlap(first: WeightMask, second: WeightMask, options: OverlapOptions = {}): MaskOverlap {
   const { shuffles = 100, within = "row", seed = 0, signal } = options;
-  if (!Number.isInteger(shuffles) || shuffles < 1)
-    throw wrong("shuffles", String(shuffles), "a whole number of 1 or more");
-  if (first.count === 0) throw wrong("first", "an empty mask", "a mask that keeps something");
+  checkInput(first, shuffles);
   const report = progressOf(options);
   const shared = first.intersection(second).count;
-  let [sum, atLeast] = [0, 0];
+  let atLeast = 0;
   for (let i = 0; i < shuffles; i++) {
     throwIfAborted(signal, "maskOverlap");
     report?.({ done: i, total: shuffles, label: "shuffles of a mask" });
     const drawn = weightMask.random(first, { within, seed: seed + i }).intersection(second).count;
-    sum += drawn;
     if (drawn >= shared) atLeast++;
   }
   report?.({ done: shuffles, total: shuffles, label: "shuffles of a mask" });
-  const ratio = (shared * shuffles) / sum;
+  const chance = expectedShared(first, second, within);
+  const ratio = chance === 0 ? 1 : shared / chance;
   return new MaskOverlap({
     shared,
     contained: shared / first.count,
@@ -72,6 +71,31 @@ export function maskOverlap(first: WeightMask, second: WeightMask, options: Over
     p: (atLeast + 1) / (shuffles + 1),
     shuffles,
   });
+}
+
+/** Weights that shuffles share on average: in each stretch, the product of both counts over its length. */
+function expectedShared(first: WeightMask, second: WeightMask, within: RandomMaskOptions["within"]): number {
+  let sum = 0;
+  for (const { name, shape } of first.shapes) {
+    const [a = new Uint8Array(0), b = new Uint8Array(0)] = [first.matrices.get(name), second.matrices.get(name)];
+    const size = shape.reduce((product, one) => product * one, 1);
+    const length = within === "row" ? (shape.at(-1) ?? size) : size;
+    for (let from = 0; from < size; from += length) {
+      let [own, theirs] = [0, 0];
+      for (let i = from; i < from + length; i++) {
+        if (hasBit(a, i)) own++;
+        if (hasBit(b, i)) theirs++;
+      }
+      sum += (own * theirs) / length;
+    }
+  }
+  return sum;
+}
+
+function checkInput(first: WeightMask, shuffles: number): void {
+  if (!Number.isInteger(shuffles) || shuffles < 1)
+    throw wrong("shuffles", String(shuffles), "a whole number of 1 or more");
+  if (first.count === 0) throw wrong("first", "an empty mask", "a mask that keeps something");
 }
 
 function wrong(what: string, got: string, expected: string): InputError {

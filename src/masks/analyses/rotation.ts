@@ -4,11 +4,12 @@
  * A ridge regression (α = 1, with intercept) maps the states of a layer to the embeddings, or to the final states in front of the
  * last norm. The angles of the map's eigenvalues say by how much it turns: their median is the rotation, 0° for none.
  */
-import { InputError, type LongCallOptions, printsItself, progressOf, throwIfAborted } from "../../core/index.js";
+import { type LongCallOptions, printsItself } from "../../core/index.js";
 import { eigenvalues, ridge } from "../../linalg/index.js";
 import type { Model } from "../../model/index.js";
-import { Tensor } from "../../tensor/index.js";
+import type { Tensor } from "../../tensor/index.js";
 import { lines, type View } from "../../viz/index.js";
+import { streamStates } from "./states.js";
 
 /** Rotations in degrees, by state: 0 is the stream before layer 0, then that after each layer. Immutable. */
 export class StreamRotation {
@@ -78,32 +79,6 @@ export function rotationAngle(x: Tensor, y: Tensor, penalty = 1): number {
   return median(angles);
 }
 
-/** The stream at every state, `[token, dModel]`. */
-async function states(
-  model: Model,
-  rows: readonly ArrayLike<number>[],
-  options: LongCallOptions,
-): Promise<readonly Tensor[]> {
-  const { nLayers, dModel } = model.config;
-  const hooks = [
-    "blocks.0.hook_resid_pre",
-    ...Array.from({ length: nLayers }, (_, layer) => `blocks.${layer}.hook_resid_post`),
-  ];
-  const parts: number[][] = hooks.map(() => []);
-  const report = progressOf(options);
-  for (const [done, row] of rows.entries()) {
-    throwIfAborted(options.signal, "streamRotation");
-    report?.({ done, total: rows.length, label: "states of layers" });
-    const { cache } = await model.run([Array.from(row)], { prependBos: false, capture: hooks, logits: "none" });
-    hooks.forEach((hook, i) => {
-      for (const value of cache.get(hook).contiguous().data as Float32Array) parts[i]?.push(value);
-    });
-  }
-  return parts.map((values) =>
-    Tensor.of(Float64Array.from(values), [values.length / dModel, dModel], ["token", "dModel"]),
-  );
-}
-
 /**
  * Measures how far the stream of each layer is turned from the embeddings and from the final states.
  *
@@ -115,28 +90,12 @@ export async function streamRotation(
   rows: readonly ArrayLike<number>[],
   options: LongCallOptions = {},
 ): Promise<StreamRotation> {
-  const tokens = rows.reduce((sum, row) => sum + row.length, 0);
-  if (tokens < model.config.dModel)
-    throw new InputError({
-      where: "streamRotation: rows",
-      got: `${tokens} tokens`,
-      expected: `${model.config.dModel} or more, the width of the stream`,
-      fix: "Pass more text.",
-    });
-  const all = await states(model, rows, options);
-  const last = all.at(-1);
-  const table = await model.weights.W_E();
-  const ids = rows.flatMap((row) => Array.from(row));
-  const width = model.config.dModel;
-  const embedded = new Float64Array(ids.length * width);
-  const data = table.contiguous().data as ArrayLike<number>;
-  ids.forEach((id, i) => {
-    for (let k = 0; k < width; k++) embedded[i * width + k] = data[id * width + k] ?? 0;
-  });
-  const input = Tensor.of(embedded, [ids.length, width], ["token", "dModel"]);
+  const where = "streamRotation";
+  const { states, ids, embedded } = await streamStates(model, rows, { ...options, where, least: model.config.dModel });
+  const last = states.at(-1) ?? embedded;
   return new StreamRotation({
-    fromInput: Float64Array.from(all, (state) => rotationAngle(state, input)),
-    fromOutput: Float64Array.from(all, (state) => (last === undefined ? Number.NaN : rotationAngle(state, last))),
-    tokens,
+    fromInput: Float64Array.from(states, (state) => rotationAngle(state, embedded)),
+    fromOutput: Float64Array.from(states, (state) => rotationAngle(state, last)),
+    tokens: ids.length,
   });
 }

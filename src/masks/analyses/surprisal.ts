@@ -2,7 +2,7 @@
 import { InputError, type LongCallOptions, printsItself, progressOf, throwIfAborted } from "../../core/index.js";
 import type { Model } from "../../model/index.js";
 import { pearson } from "../../stats/index.js";
-import { scatter, type View } from "../../viz/index.js";
+import { scatter, tokens, type View } from "../../viz/index.js";
 import type { BigramTable } from "../bigram/table.js";
 
 /** Options of {@link surprisalCorrelation}. */
@@ -129,4 +129,34 @@ export async function surprisalCorrelation(
   }
   report?.({ done: all.length, total: all.length, label: "surprisal" });
   return new SurprisalCorrelation(Float64Array.from(own), Float64Array.from(theirs));
+}
+
+/**
+ * Draws a text whose tokens are coloured by where a model and a bigram disagree.
+ *
+ * Channels: bits by which the model is more surprised than the bigram (below 0 where it knows better), and both surprisals. The first
+ * token is not predicted, and pairs that the table never saw have no surprisal: both are left blank.
+ *
+ * @param row - Token ids.
+ * @throws what `surprisalCorrelation` throws.
+ */
+export async function surprisalTokens(model: Model, table: BigramTable, row: ArrayLike<number>): Promise<View> {
+  const found = await surprisalCorrelation(model, table, [row]);
+  const drawn = (bits: Float64Array): readonly number[] => [
+    Number.NaN,
+    ...Array.from(bits, (value) => (Number.isFinite(value) ? value : Number.NaN)),
+  ];
+  const [own, theirs] = [drawn(found.model), drawn(found.bigram)];
+  const channels = {
+    "model − bigram": own.map((value, i) => value - (theirs[i] ?? Number.NaN)),
+    model: own,
+    bigram: theirs,
+  };
+  const ids = Array.from(row);
+  const hasText = model.view.core.tokenizer !== undefined;
+  return tokens(hasText ? [...model.toStrTokens(ids, { prependBos: false })] : ids.map(String), channels, {
+    title: "Where the model and the bigram disagree",
+    note: `model ${found.meanBits.toFixed(2)} bits a token; blank: not predicted, or a pair that was never counted`,
+    unit: "bits",
+  });
 }

@@ -1,4 +1,5 @@
 /** From a text to its bigrams. */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
@@ -36,6 +37,7 @@ export async function countBigrams(rows: TokenSequences, options: CountBigramsOp
   const { vocabulary, smoothing, signal } = options;
   const report = progressOf(options);
   const counter = new PairCounter(vocabulary);
+  const hash = createHash("sha256");
   let [tokens, sequences] = [0, 0];
   for await (const row of rows) {
     let before = vocabulary;
@@ -46,6 +48,7 @@ export async function countBigrams(rows: TokenSequences, options: CountBigramsOp
       before = token;
     }
     tokens += row.length;
+    hash.update(Int32Array.of(row.length)).update(Int32Array.from(row));
     if (++sequences % 256 === 0) {
       throwIfAborted(signal, "countBigrams");
       report?.({ done: tokens, label: "count pairs of tokens" });
@@ -58,7 +61,7 @@ export async function countBigrams(rows: TokenSequences, options: CountBigramsOp
       expected: "a text",
       fix: "Check the path and the split.",
     });
-  return new BigramTable(counter.finish(), smoothing);
+  return new BigramTable(counter.finish(), smoothing, hash.digest("hex"));
 }
 
 function outside(row: number, place: number, token: number, vocabulary: number): TokenError {
@@ -73,14 +76,15 @@ function outside(row: number, place: number, token: number, vocabulary: number):
 const format = "limpid.bigrams.v1";
 
 /** Writes the counts to a safetensors file that appears only when complete. */
-export async function saveBigrams(path: string, { counts }: BigramTable): Promise<void> {
+export async function saveBigrams(path: string, { counts, corpus }: BigramTable): Promise<void> {
   const { vocabulary, starts, next, count } = counts;
   const tensors = {
     starts: Tensor.of(Int32Array.from(starts), [starts.length]),
     next: Tensor.of(next, [next.length]),
     count: Tensor.of(Int32Array.from(count), [count.length]),
   };
-  await writeSafetensors(path, tensors, { metadata: { format, vocabulary: String(vocabulary) } });
+  const about = corpus === undefined ? {} : { corpus };
+  await writeSafetensors(path, tensors, { metadata: { format, vocabulary: String(vocabulary), ...about } });
 }
 
 /** The file of an embedded model's counts, or the path as it is. */
@@ -113,5 +117,5 @@ export async function openBigrams(source: string, smoothing?: Smoothing): Promis
     next: Int32Array.from(next.data as Int32Array),
     count: Float64Array.from(count.data as Int32Array),
   };
-  return new BigramTable(counts, smoothing);
+  return new BigramTable(counts, smoothing, metadata["corpus"]);
 }

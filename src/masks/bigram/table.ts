@@ -7,7 +7,7 @@ import type { PairCounts } from "./counts.js";
  *
  * - `"backOff"`: the counts as they are; a context that was never seen takes the unigram's, and without any count all tokens
  *   are alike. A pair that was not seen after a known context has probability 0.
- * - `{ add }`: that many added to the count of every pair.
+ * - `{ add }`: that many, more than 0, added to the count of every pair.
  * - `{ interpolate }`: that share of the unigram's probability in every context (Jelinek and Mercer 1980).
  */
 export type Smoothing = "backOff" | { readonly add: number } | { readonly interpolate: number };
@@ -34,11 +34,14 @@ export class BigramTable implements TargetDistribution {
   readonly unigrams: Float64Array;
   /** Pairs that were counted. */
   readonly tokens: number;
+  /** SHA-256 of the token ids that were counted, in hexadecimal; absent where it is not known. */
+  readonly corpus?: string;
   readonly #totals: Float64Array;
 
   /** @internal Use `countBigrams` or `openBigrams`. */
-  constructor(counts: PairCounts, smoothing: Smoothing = "backOff") {
+  constructor(counts: PairCounts, smoothing: Smoothing = "backOff", corpus?: string) {
     this.counts = counts;
+    if (corpus !== undefined) this.corpus = corpus;
     this.vocabulary = counts.vocabulary;
     this.smoothing = checked(smoothing);
     this.unigrams = new Float64Array(counts.vocabulary);
@@ -59,7 +62,7 @@ export class BigramTable implements TargetDistribution {
 
   /** Returns the same counts with other probabilities for pairs that were not seen. */
   smoothed(smoothing: Smoothing): BigramTable {
-    return new BigramTable(this.counts, smoothing);
+    return new BigramTable(this.counts, smoothing, this.corpus);
   }
 
   /** Returns how often `next` came after `context`. */
@@ -130,7 +133,8 @@ export class BigramTable implements TargetDistribution {
   /** Returns sizes, and what pairs without a count have. */
   toString(): string {
     const how = typeof this.smoothing === "string" ? "back-off" : JSON.stringify(this.smoothing);
-    return `BigramTable: ${this.tokens} pairs, ${this.counts.next.length} different, vocabulary ${this.vocabulary}, ${how}`;
+    const text = this.corpus === undefined ? "" : `, text ${this.corpus.slice(0, 8)}`;
+    return `BigramTable: ${this.tokens} pairs, ${this.counts.next.length} different, vocabulary ${this.vocabulary}, ${how}${text}`;
   }
 
   #check(context: number, next: number): void {
@@ -145,14 +149,18 @@ export class BigramTable implements TargetDistribution {
   }
 }
 
+function isUsable(smoothing: Smoothing): boolean {
+  if (typeof smoothing === "string") return smoothing === "backOff";
+  if ("add" in smoothing) return smoothing.add > 0 && Number.isFinite(smoothing.add);
+  return smoothing.interpolate >= 0 && smoothing.interpolate <= 1;
+}
+
 function checked(smoothing: Smoothing): Smoothing {
-  const value = typeof smoothing === "string" ? 0 : "add" in smoothing ? smoothing.add : smoothing.interpolate;
-  const most = typeof smoothing !== "string" && "interpolate" in smoothing ? 1 : Number.POSITIVE_INFINITY;
-  if (value >= 0 && value <= most) return smoothing;
+  if (isUsable(smoothing)) return smoothing;
   throw new InputError({
     where: "bigram table: smoothing",
     got: JSON.stringify(smoothing),
-    expected: "{ add: 0 or more }, or { interpolate: a share from 0 to 1 }",
-    fix: 'Leave it out for "backOff".',
+    expected: "{ add: more than 0 }, or { interpolate: a share from 0 to 1 }",
+    fix: 'Leave it out for "backOff", which adds nothing.',
   });
 }

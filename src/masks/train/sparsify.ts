@@ -9,6 +9,7 @@ import type { Ops, Value } from "../../graph/index.js";
 import type { Blueprint } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { type LossContext, type LossResult, schedule, type TrainingDefinition } from "../../train/index.js";
+import { spreadGate, type UnitGate } from "./gates.js";
 
 /** Weights that are exactly 0 have nothing to keep: their number begins so low that it never rises. */
 const never = -1e6;
@@ -20,6 +21,8 @@ export interface SparsifySpec {
   readonly weights: Readonly<Record<string, Tensor>>;
   /** Names of the weights that get a mask. */
   readonly masked: readonly string[];
+  /** What is decided in place of single weights; `masked` has no numbers of its own then. */
+  readonly gates?: readonly UnitGate[];
   readonly rows: number;
   readonly context: number;
   /** Whether the target is what the whole model says; else it comes with each batch. */
@@ -36,7 +39,11 @@ export function maskName(weight: string): string {
 }
 
 /** Returns the numbers that masks begin with: 0, and far below where the weight is 0. */
-export function initialMasks({ weights, masked }: SparsifySpec): Readonly<Record<string, Tensor>> {
+export function initialMasks({ weights, masked, gates }: SparsifySpec): Readonly<Record<string, Tensor>> {
+  if (gates !== undefined)
+    return Object.fromEntries(
+      gates.map(({ weight, count }) => [maskName(weight), Tensor.of(new Float32Array(count), [count])]),
+    );
   return Object.fromEntries(
     masked.map((name) => {
       const { data = new Float32Array(0), shape = [] } = weights[name] ?? {};
@@ -84,15 +91,24 @@ function logitsOf(
 /** Adds the loss to a graph; returns the parts as metrics. */
 export function sparsifyLoss(spec: SparsifySpec, context: LossContext): LossResult {
   const { ops, parameter, scalar, buffer, batch } = context;
-  const { masked, sparsity, weights } = spec;
+  const { masked, gates, sparsity, weights } = spec;
   const beta = scalar("beta");
-  const soft = masked.map((name) => [name, ops.sigmoid(ops.mul(parameter(maskName(name)), beta))] as const);
-  const own = new Map(soft.map(([name, mask]) => [name, ops.mul(buffer(name), mask)]));
+  const names = gates?.map(({ weight }) => weight) ?? masked;
+  const soft = names.map((name) => [name, ops.sigmoid(ops.mul(parameter(maskName(name)), beta))] as const);
+  const own = new Map(
+    soft.map(([name, mask]) => {
+      const gate = gates?.find(({ weight }) => weight === name);
+      const [whole, rank] = [buffer(name), weights[name]?.shape.length ?? 0];
+      return [name, ops.mul(whole, gate === undefined ? mask : spreadGate(ops, mask, gate, rank))];
+    }),
+  );
   const logits = logitsOf(spec, context, own);
   const target = spec.targetIsModel ? ops.softmax(logitsOf(spec, context, new Map()), 2) : batch("target");
   const perPosition = ops.reduceSum(ops.mul(target, ops.logSoftmax(logits, 2)), [2], false);
   const crossEntropy = ops.neg(ops.reduceMean(perPosition, [0, 1], false));
-  const size = masked.reduce((sum, name) => sum + (weights[name]?.size ?? 0), 0);
+  const size =
+    gates?.reduce((sum, { count }) => sum + count, 0) ??
+    masked.reduce((sum, name) => sum + (weights[name]?.size ?? 0), 0);
   const share = ops.div(
     total(
       ops,

@@ -15,6 +15,7 @@ import type { View } from "../../viz/index.js";
 import type { TargetDistribution } from "../bigram/table.js";
 import { weightMask } from "../mask/make.js";
 import type { WeightMask } from "../mask/weight-mask.js";
+import { type Granularity, type UnitGate, unitGates, unitMask } from "./gates.js";
 import { hardMask, type OpenedModel, openForMasks } from "./model-weights.js";
 import { maskName, type SparsifySpec, sparsifyDefinition } from "./sparsify.js";
 import { isUnstable } from "./stability.js";
@@ -23,6 +24,11 @@ import { isUnstable } from "./stability.js";
 export interface TrainMaskOptions extends LongCallOptions {
   /** What the masked model is to say: a bigram table, its unigram, or `"model"` for what the whole model says. */
   readonly target: TargetDistribution | "model";
+  /**
+   * What is kept or dropped as one. Default `"weight"`. With `"neuron"`, all weights of an MLP neuron, and attention stays; with
+   * `"head"`, all of a head, and MLPs stay. Keys and values that several heads share stay, too.
+   */
+  readonly granularity?: Granularity;
   /** λ: weight of the mean of the soft mask in the loss. `-Infinity` keeps all, `Infinity` nothing. Default 10. */
   readonly sparsity?: number;
   /** Rows of a batch. Default 32. */
@@ -95,6 +101,31 @@ export class MaskTraining {
 
 const chunk = 50;
 
+const wrongGranularity = "trainMask: granularity";
+
+function checkGranularity(model: Model, granularity: Granularity): void {
+  if (!["head", "neuron", "weight"].includes(granularity))
+    throw new InputError({
+      where: wrongGranularity,
+      got: JSON.stringify(granularity),
+      expected: '"weight", "neuron" or "head"',
+      fix: 'Leave it out for "weight".',
+    });
+  if (granularity === "neuron" && model.config.attnOnly)
+    throw new InputError({
+      where: wrongGranularity,
+      got: '"neuron", for a model without MLPs',
+      expected: '"weight" or "head"',
+      fix: 'Pass "head".',
+    });
+}
+
+/** The weights, neurons or heads whose number is above 0, and how many they are. */
+interface Decided {
+  readonly mask: WeightMask;
+  readonly kept: number;
+}
+
 function checkOptions(
   model: Model,
   rows: readonly ArrayLike<number>[],
@@ -149,6 +180,8 @@ function callsOf({ signal, onProgress }: TrainMaskOptions, total: number): LongC
 class Attempt {
   readonly #model: Model;
   readonly #opened: OpenedModel;
+  readonly #granularity: Granularity;
+  readonly #gates: readonly UnitGate[];
   readonly #trainer: Trainer;
   readonly losses: number[] = [];
   isDecided = false;
@@ -157,6 +190,8 @@ class Attempt {
   constructor(model: Model, opened: OpenedModel, spec: SparsifySpec, options: TrainMaskOptions) {
     this.#model = model;
     this.#opened = opened;
+    this.#granularity = options.granularity ?? "weight";
+    this.#gates = spec.gates ?? [];
     const { learningRate = 5e-5, weightDecay = 0.01, threads } = options;
     this.#trainer = Trainer.create({
       ...sparsifyDefinition(spec),
@@ -178,9 +213,9 @@ class Attempt {
     };
     for (let end = Math.min(chunk, maxSteps); !this.isDecided; end = Math.min(end + chunk, maxSteps)) {
       await this.#trainer.train({ ...settings, steps: end });
-      const mask = await this.mask();
-      if (mask.count > 0) this.#lastKept = mask;
-      if (end >= maxSteps || mask.count === 0) return;
+      const { mask, kept } = await this.#decided();
+      if (kept > 0) this.#lastKept = mask;
+      if (end >= maxSteps || kept === 0) return;
     }
   }
 
@@ -191,8 +226,8 @@ class Attempt {
 
   /** What the run came to. */
   async result(sparsity: number, target: TrainMaskOptions["target"], restarts: number): Promise<MaskTraining> {
-    const last = await this.mask();
-    const isDead = last.count === 0;
+    const { mask: last, kept } = await this.#decided();
+    const isDead = kept === 0;
     return new MaskTraining({
       mask: isDead ? (this.#lastKept ?? weightMask.full(this.#model)) : last,
       sparsity,
@@ -205,13 +240,26 @@ class Attempt {
     });
   }
 
-  /** The weights whose number is above 0 now. */
-  async mask(): Promise<WeightMask> {
+  async #decided(): Promise<Decided> {
     const numbers = await this.#trainer.parameters();
+    if (this.#granularity !== "weight") return this.#unitsOf(this.#granularity, numbers);
     const { masked } = this.#opened;
     const named = masked.map((name) => [name, numbers[maskName(name)]] as const);
     const found = named.flatMap(([name, tensor]) => (tensor === undefined ? [] : [[name, tensor] as const]));
-    return hardMask(this.#model, this.#opened, Object.fromEntries(found));
+    const mask = hardMask(this.#model, this.#opened, Object.fromEntries(found));
+    return { mask, kept: mask.count };
+  }
+
+  #unitsOf(granularity: "head" | "neuron", numbers: Readonly<Record<string, Tensor>>): Decided {
+    const dropped = new Map<number, readonly number[]>();
+    let kept = 0;
+    for (const { layer, weight, count } of this.#gates) {
+      const own = numbers[maskName(weight)]?.data ?? [];
+      const gone = Array.from({ length: count }, (_, unit) => unit).filter((unit) => !(Number(own[unit]) > 0));
+      kept += count - gone.length;
+      dropped.set(layer, gone);
+    }
+    return { mask: unitMask(this.#model, granularity, dropped), kept };
   }
 
   close(): Promise<void> {
@@ -235,11 +283,22 @@ export async function trainMask(
   options: TrainMaskOptions,
 ): Promise<MaskTraining> {
   const { sparsity = 10, target, batch = 32, context = 128, betaGrowth = 1.001, attempts = 3 } = options;
-  if (!Number.isFinite(sparsity)) return untrained(model, sparsity, target);
+  const { granularity = "weight" } = options;
+  checkGranularity(model, granularity);
+  if (!Number.isFinite(sparsity)) return untrained(model, sparsity, options);
   checkOptions(model, rows, options);
   const opened = await openForMasks(model);
   const isModel = target === "model";
-  const spec: SparsifySpec = { ...opened, rows: batch, context, targetIsModel: isModel, sparsity, betaGrowth };
+  const gates = granularity === "weight" ? {} : { gates: unitGates(model, opened, granularity) };
+  const spec: SparsifySpec = {
+    ...opened,
+    ...gates,
+    rows: batch,
+    context,
+    targetIsModel: isModel,
+    sparsity,
+    betaGrowth,
+  };
   for (let restarts = 0; ; restarts++) {
     const attempt = new Attempt(model, opened, spec, options);
     try {
@@ -257,8 +316,8 @@ function nameOf(target: TrainMaskOptions["target"]): string {
 }
 
 /** What an infinite sparsity means: nothing, or everything. */
-function untrained(model: Model, sparsity: number, target: TrainMaskOptions["target"]): MaskTraining {
-  const mask = sparsity > 0 ? weightMask.empty(model) : weightMask.full(model);
+function untrained(model: Model, sparsity: number, { target, granularity = "weight" }: TrainMaskOptions): MaskTraining {
+  const mask = sparsity > 0 ? nothing(model, granularity) : weightMask.full(model);
   return new MaskTraining({
     mask,
     sparsity,
@@ -269,6 +328,14 @@ function untrained(model: Model, sparsity: number, target: TrainMaskOptions["tar
     isDead: false,
     metrics: undefined,
   });
+}
+
+/** The mask without any weight, neuron or head. */
+function nothing(model: Model, granularity: Granularity): WeightMask {
+  if (granularity === "weight") return weightMask.empty(model);
+  const { nLayers, nHeads, dMlp } = model.config;
+  const all = Array.from({ length: granularity === "head" ? nHeads : dMlp }, (_, unit) => unit);
+  return unitMask(model, granularity, new Map(Array.from({ length: nLayers }, (_, layer) => [layer, all])));
 }
 
 function wrong(where: string, got: string, expected: string): InputError {

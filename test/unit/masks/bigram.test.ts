@@ -98,5 +98,20 @@ describe("probabilities", () => {
     const table = await countBigrams(rows, { vocabulary: 4 });
     expect(() => table.probability(5, 0)).toThrow("bigram table: got token 0 after 5");
     expect(() => new BigramTable(table.counts, { interpolate: 2 })).toThrow("bigram table: smoothing");
+    expect(() => table.smoothed({ add: 0 })).toThrow('got {"add":0}; expected { add: more than 0 }');
+  });
+
+  test("counts know the text that they were made from", async () => {
+    const [table, same] = [await countBigrams(rows, { vocabulary: 4 }), await countBigrams(rows, { vocabulary: 4 })];
+    // The same tokens, cut elsewhere, are another text: pairs across the cut do not count.
+    const other = await countBigrams([rows.flat()], { vocabulary: 4 });
+    expect(table.corpus).toMatch(/^[0-9a-f]{64}$/);
+    expect(same.corpus).toBe(table.corpus);
+    expect(other.corpus).not.toBe(table.corpus);
+    const path = join(folder, "corpus.safetensors");
+    await saveBigrams(path, table);
+    const again = await openBigrams(path, { add: 1 });
+    expect(again.corpus).toBe(table.corpus);
+    expect(String(again)).toContain(`text ${String(table.corpus).slice(0, 8)}`);
   });
 });

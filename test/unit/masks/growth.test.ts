@@ -40,6 +40,13 @@ test("each step is the best of all, and with every unit the subnetwork is the mo
   expect(found.steps[0]?.kept).toBeCloseTo(Math.max(...values), 6);
   expect(found.toView().summary()).toContain("units");
   expect(String(found)).toContain("SubnetworkGrowth of");
+  const notANumber = metric.custom("root", (logits) => logits.mul(logits).add(1).neg().mean("dVocabOut").sqrt());
+  const whole = await growSubnetwork(model, weightMask.full(model), task);
+  expect(whole.steps).toEqual([]);
+  expect(String(whole)).toContain("nothing was added: the start is already where growth was to end");
+  await expect(growSubnetwork(model, empty, { prompts, metric: notANumber })).rejects.toThrow(
+    'metric "root": got NaN in row 0',
+  );
   await expect(growSubnetwork(model, empty, task, { steps: 0 })).rejects.toThrow(
     "growSubnetwork: got 8 units, 0 steps",
   );

@@ -149,6 +149,39 @@ describe("files", () => {
   });
 });
 
+test("a released mask of GPT-NeoX is untangled: each head stores its queries, keys and values together", async () => {
+  const model = await loadModel(fixture("architectures", "pythia"));
+  const path = fixture("masks", "released-pythia.pkl");
+  const mask = await weightMask.openReleased(path, model);
+  const { nHeads, dHead, dModel, dMlp } = model.config;
+  const kept = (row: number, column: number, layer: number): boolean => (7 * row + 3 * column + layer) % 5 < 2;
+  let count = 0;
+  const expectKept = (isKept: boolean, name: string, ...index: readonly number[]): void => {
+    if (mask.has(name, ...index) !== isKept) throw new Error(`${name} [${index.join(", ")}]`);
+    if (isKept) count++;
+  };
+  for (let layer = 0; layer < 2; layer++) {
+    const [attn, mlp] = [`blocks.${layer}.attn`, `blocks.${layer}.mlp`];
+    for (let head = 0; head < nHeads; head++)
+      for (let d = 0; d < dHead; d++)
+        for (let m = 0; m < dModel; m++) {
+          for (const [part, kind] of ["W_Q", "W_K", "W_V"].entries())
+            expectKept(kept((3 * head + part) * dHead + d, m, layer), `${attn}.${kind}`, head, m, d);
+          expectKept(kept(m, head * dHead + d, layer), `${attn}.W_O`, head, d, m);
+        }
+    for (let m = 0; m < dModel; m++)
+      for (let n = 0; n < dMlp; n++) {
+        expectKept(kept(n, m, layer), `${mlp}.W_in`, m, n);
+        expectKept(kept(m, n, layer), `${mlp}.W_out`, n, m);
+      }
+  }
+  expect(count).toBe(mask.count);
+  // The kept weights are the model's own: the edited model runs as a checkpoint with the others at 0 does (edit.keepWeights).
+  expect(mask.count / mask.total).toBeCloseTo(0.4, 1);
+  await expect(weightMask.openReleased(path, gpt2)).rejects.toThrow("expected one for");
+  await model.close();
+});
+
 test("views and texts say how much is kept", () => {
   expect(String(half)).toContain(`${half.count} of ${half.total} weights (33.3`);
   expect(half.toView().summary()).toContain("Weights kept of");
