@@ -18,6 +18,8 @@ export type Activation =
       readonly scalesByDecoderNorm: boolean;
     }
   | { readonly kind: "jumprelu" }
+  /** An MLP's own smooth function: never quite 0, and negative in places. Of neurons only; see `mlpNeurons`. */
+  | { readonly kind: "smooth"; readonly name: "gelu" | "geluNew" | "silu" }
   | { readonly kind: "gated" };
 
 /** What is done to each input vector, and undone on the output. */

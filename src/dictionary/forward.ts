@@ -72,6 +72,10 @@ export function activate(context: ForwardContext, pre: Value): Value {
   const { ops, config, weight } = context;
   const { activation } = config;
   if (activation.kind === "jumprelu") return ops.where(ops.greater(pre, ops.relu(weight("threshold"))), pre, 0);
+  if (activation.kind === "smooth")
+    return activation.name === "silu"
+      ? ops.silu(pre)
+      : ops.gelu(pre, { approximate: activation.name === "geluNew" ? "tanh" : "none" });
   const acts = ops.relu(pre);
   if (activation.kind !== "topk") return acts;
   const ranked = activation.scalesByDecoderNorm ? ops.mul(acts, decoderNorms(context)) : acts;

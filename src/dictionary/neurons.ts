@@ -16,7 +16,7 @@ async function neuronsOf(model: Model, layer: number): Promise<Dictionary> {
     name: `neurons.${layer}`,
     config: {
       architecture: "standard",
-      activation: { kind: "relu" },
+      activation: config.actFn === "relu" ? { kind: "relu" } : { kind: "smooth", name: config.actFn },
       dIn: config.dModel,
       dOut: config.dModel,
       nFeatures: config.dMlp,
@@ -39,18 +39,20 @@ async function neuronsOf(model: Model, layer: number): Promise<Dictionary> {
  * Returns the MLPs of a model as transcoders whose features are their neurons: nothing is left out, so a graph over them has
  * no errors.
  *
+ * Neurons of GELU and SiLU are nearly all active, and some with a negative activation: an edge says what a neuron writes as it is.
+ * `transcoderPaths` refuses them, since it passes a feature's activation on as its pre-activation.
+ *
  * @param layers - Default all.
- * @throws UnsupportedError for MLPs that are gated, absent, or whose activation is not ReLU: their neurons are no rectified
- *   sums, so no path through them is linear.
+ * @throws UnsupportedError for MLPs that are gated or absent: the product of two sums is no feature.
  */
 export async function mlpNeurons(model: Model, layers?: readonly number[]): Promise<DictionarySet> {
   const { actFn, attnOnly, gatedMlp, nLayers } = model.config;
-  if (attnOnly || gatedMlp || actFn !== "relu") {
+  if (attnOnly || gatedMlp) {
     throw new UnsupportedError({
       where: "mlpNeurons",
-      got: attnOnly ? "a model without MLPs" : `${gatedMlp ? "gated " : ""}${actFn} MLPs`,
-      expected: "plain ReLU MLPs",
-      fix: "Use transcoders: trainDictionary with from and to, or openDictionarySet.",
+      got: attnOnly ? "a model without MLPs" : `gated ${actFn} MLPs`,
+      expected: "plain MLPs: one activation function of a sum",
+      fix: "Use transcoders: trainDictionary with from and to, or openDictionarySet; without a set each MLP is one node a position.",
     });
   }
   const all = layers ?? Array.from({ length: nLayers }, (_, layer) => layer);

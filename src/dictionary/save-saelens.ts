@@ -22,6 +22,7 @@ const leastDensity = 1e-10;
 /** SAELens's name for a dictionary, or `undefined` when it has no such class. */
 function architectureOf({ kind, config }: Dictionary): string | undefined {
   const { activation } = config;
+  if (activation.kind === "smooth") return undefined;
   if (kind === "sae") return activation.kind === "relu" ? "standard" : activation.kind;
   const shape = kind === "skip_transcoder" ? "skip_transcoder" : "transcoder";
   if (activation.kind === "relu") return shape;

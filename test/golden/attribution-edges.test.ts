@@ -3,7 +3,7 @@
  * as they were, taking a feature's write away changes every later target by exactly its edge.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type AttributionGraph, attributionGraph, type GraphNode } from "../../src/circuits/index.js";
+import { type AttributionGraph, attributionGraph, type GraphNode, nodeId } from "../../src/circuits/index.js";
 import { type Dictionary, DictionarySet } from "../../src/dictionary/index.js";
 import { at, edit, loadModel, type Model, type Run } from "../../src/model/index.js";
 import type { Tensor } from "../../src/tensor/index.js";
@@ -146,6 +146,25 @@ test("a budget keeps the features with most influence, and bad input is refused"
     .filter(({ source }) => source.kind === "feature")
     .slice(0, 3);
   expect(new Set(features(few))).toEqual(new Set(strongest.map(({ source }) => source)));
+  // What was left out is one node, whose edge is all that its features add.
+  const isRemainder = ({ kind }: GraphNode): boolean => kind === "remainder";
+  expect(all.nodes.filter(isRemainder)).toEqual([]);
+  expect(few.nodes.filter(isRemainder)).toHaveLength(1);
+  const kept = new Set(features(few).map(nodeId));
+  const sum = (graph: AttributionGraph, isCounted: (node: GraphNode) => boolean): number =>
+    graph
+      .edgesInto(0)
+      .filter(({ source }) => isCounted(source))
+      .reduce((total, { weight }) => total + weight, 0);
+  const left = sum(all, (node) => node.kind === "feature" && !kept.has(nodeId(node)));
+  expect(sum(few, isRemainder)).toBeCloseTo(left, 5);
+  expect(Math.abs(left)).toBeGreaterThan(1e-3);
+  expect(sum(few, () => true)).toBeCloseTo(
+    sum(all, () => true),
+    5,
+  );
+  // It counts as neither explained nor unexplained.
+  expect(few.scores().completeness).toBeGreaterThan(0);
   await expect(attributionGraph(model, [1], set)).rejects.toThrow("got 1 token; expected two tokens or more");
   await expect(attributionGraph(model, tokens, set, { maxFeatureNodes: 0 })).rejects.toThrow("got 0");
   await expect(attributionGraph(model, tokens, set, { target: [] })).rejects.toThrow("an empty list");

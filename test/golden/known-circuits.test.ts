@@ -1,13 +1,13 @@
 /** Graphs of models whose circuit is known: hand-made ones, and MLPs whose neurons are all there is. */
 import { describe, expect, test } from "vitest";
 import { bigramProbability } from "../../scripts/constructed/bigram-mlp.js";
-import { attributionGraph, graphFaithfulness, nodeId, verifyGraph } from "../../src/circuits/index.js";
+import { attributionGraph, graphFaithfulness, nodeId, transcoderPaths, verifyGraph } from "../../src/circuits/index.js";
 import { mlpNeurons } from "../../src/dictionary/index.js";
 import { loadModel } from "../../src/model/index.js";
 import { fixture } from "../helpers/fixtures.js";
 
 describe("neurons as features", () => {
-  test.each(["gpt2-untied", "tl-no-norm"])(
+  test.each(["gpt2-untied", "tl-no-norm", "gpt2", "pythia"])(
     "of %s leave nothing out: every error is 0 and edges are exact",
     async (name) => {
       const model = (await loadModel(fixture("architectures", name))).withPrecision("float64");
@@ -32,9 +32,16 @@ describe("neurons as features", () => {
     },
   );
 
-  test("of MLPs that are not ReLU are refused, with the reason", async () => {
+  test("of gated MLPs are refused, and paths refuse what is not rectified", async () => {
+    const gated = await loadModel(fixture("architectures", "llama-mha-linear"));
+    await expect(mlpNeurons(gated)).rejects.toThrow("mlpNeurons: got gated silu MLPs; expected plain MLPs");
+    await gated.close();
     const gelu = await loadModel(fixture("architectures", "gpt2"));
-    await expect(mlpNeurons(gelu)).rejects.toThrow(/mlpNeurons: got gelu.* MLPs; expected plain ReLU MLPs/);
+    const set = await mlpNeurons(gelu);
+    expect(set.layer(0).config.activation.kind).toBe("smooth");
+    await expect(transcoderPaths(gelu, [3, 1, 4], set)).rejects.toThrow(
+      "transcoderPaths: dictionary neurons.0: got a smooth activation",
+    );
     await gelu.close();
     const none = await loadModel("attn-only-2l");
     await expect(mlpNeurons(none)).rejects.toThrow("got a model without MLPs");

@@ -79,6 +79,9 @@ interface NodeList {
   readonly firstError: number;
   readonly firstToken: number;
   readonly firstPosition: number;
+  readonly bias: number;
+  /** Indices of `FrozenPrompt.features` that have no node; the last node stands for them, where there are any. */
+  readonly omitted: readonly number[];
 }
 
 function targetNode({ target: { pos, label, weight, token, versus } }: TargetRow): GraphNode {
@@ -86,11 +89,11 @@ function targetNode({ target: { pos, label, weight, token, versus } }: TargetRow
   return { kind: "target", pos, label, weight, ...tokens };
 }
 
-/** Targets, features from the last layer down, errors, tokens, positions, biases. */
+/** Targets, features from the last layer down, errors, tokens, positions, biases, features that were left out. */
 function listNodes(
   linear: LinearModel,
   frozen: FrozenPrompt,
-  { tops, found }: Walked,
+  { tops, found, below }: Walked,
   tokens: readonly number[],
 ): NodeList {
   const kept = [...found.keys()].sort((a, b) => b - a);
@@ -107,13 +110,19 @@ function listNodes(
   const positions = (linear.hasPositions ? tokens : []).map((_, pos): GraphNode => ({ kind: "position", pos }));
   const firstError = tops.length + features.length;
   const firstToken = firstError + errors.length;
+  const omitted = Array.from({ length: below }, (_, index) => index).filter((index) => !found.has(index));
+  const leaves: readonly GraphNode[] =
+    omitted.length === 0 ? [{ kind: "bias" }] : [{ kind: "bias" }, { kind: "remainder" }];
+  const firstPosition = firstToken + texts.length;
   return {
-    nodes: [...tops.map(targetNode), ...features, ...errors, ...texts, ...positions, { kind: "bias" }],
+    nodes: [...tops.map(targetNode), ...features, ...errors, ...texts, ...positions, ...leaves],
     features: kept,
     firstFeature: tops.length,
     firstError,
     firstToken,
-    firstPosition: firstToken + texts.length,
+    firstPosition,
+    bias: firstPosition + positions.length,
+    omitted,
   };
 }
 
@@ -125,7 +134,12 @@ function edgesOf(list: NodeList, row: WalkRow, hasPositions: boolean): EdgeRow {
   if (list.firstToken > list.firstError) edges.addAll(list.firstError, row.errors);
   edges.addAll(list.firstToken, row.tokens);
   if (hasPositions) edges.addAll(list.firstPosition, row.positions);
-  edges.add(list.nodes.length - 1, bias(row));
+  edges.add(list.bias, bias(row));
+  if (list.omitted.length > 0)
+    edges.add(
+      list.bias + 1,
+      list.omitted.reduce((sum, index) => sum + (row.features[index] ?? 0), 0),
+    );
   return edges.row();
 }
 

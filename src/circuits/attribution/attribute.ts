@@ -144,7 +144,7 @@ export function promptTokens(model: Model, prompt: string | readonly number[], w
 /**
  * Traces what made a model predict what it predicts after a prompt.
  *
- * @param set - Transcoders of MLPs. A layer without one counts as an error as a whole, and the graph names it; ReLU neurons
+ * @param set - Transcoders of MLPs. A layer without one counts as an error as a whole, and the graph names it; neurons
  *   can stand in: `mlpNeurons`. Without a set, every MLP is one error at each position.
  * @throws InputError for a prompt of one token, a budget below 1, targets that are not there or have no probability;
  *   UnsupportedError for dictionaries whose pre-activations are not linear in what they read.

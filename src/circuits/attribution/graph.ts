@@ -40,7 +40,7 @@ export interface GraphParts {
   /** Edges into a node, by its index; sources come later in `nodes`. */
   readonly rows: ReadonlyMap<number, EdgeRow>;
   readonly certificate: Certificate;
-  /** Active features that the budget left out; what they add is not in the graph. */
+  /** Active features that the budget left out; what they add is in the graph as one node, `remainder`. */
   readonly omittedFeatures: number;
   readonly provenance: GraphProvenance;
 }
@@ -129,17 +129,19 @@ export class AttributionGraph {
     return influence(this.#edgeRows, this.#start);
   }
 
-  /** Returns how much of the graph features and tokens explain, and errors do not. Positions and biases count as neither. */
+  /** Returns how much of the graph features and tokens explain, and errors do not. Positions, biases and the remainder count as neither. */
   scores(): GraphScores {
     const isKind = (kind: GraphNode["kind"]): ((node: number) => boolean) => {
       return (node) => this.nodes[node]?.kind === kind;
     };
-    const counted = withoutLeaves(this.#rows, (node) => isKind("bias")(node) || isKind("position")(node));
+    const isNeither = (node: number): boolean =>
+      isKind("bias")(node) || isKind("position")(node) || isKind("remainder")(node);
+    const counted = withoutLeaves(this.#rows, isNeither);
     const rows = { ...this.#edgeRows, rows: counted };
     return graphScores(rows, this.#start, { isToken: isKind("token"), isError: isKind("error") });
   }
 
-  /** Returns the part of the graph that most of the influence flows through. Tokens, positions, biases and targets stay. */
+  /** Returns the part of the graph that most of the influence flows through. Tokens, positions, biases, the remainder and targets stay. */
   prune(options: PruneOptions = {}): AttributionGraph {
     const roles = this.nodes.map(({ kind }) => (kind === "feature" || kind === "error" ? kind : "always"));
     const { nodes, rows } = prune(this.#edgeRows, this.#start, roles, options);

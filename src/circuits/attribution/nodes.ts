@@ -16,6 +16,8 @@ export type GraphNode =
   | { readonly kind: "position"; readonly pos: number }
   /** All biases: of attention, decoders, and the target's own. */
   | { readonly kind: "bias" }
+  /** All active features that the budget left out, together: what they add is known, what feeds them is not. */
+  | { readonly kind: "remainder" }
   /** A logit, or a direction of your own. */
   | {
       readonly kind: "target";
@@ -34,5 +36,5 @@ export function nodeId(node: GraphNode): string {
   if (node.kind === "error") return `L${node.layer} error @${node.pos}`;
   if (node.kind === "token") return `token @${node.pos}`;
   if (node.kind === "position") return `position @${node.pos}`;
-  return node.kind === "bias" ? "bias" : `target ${node.label}`;
+  return node.kind === "target" ? `target ${node.label}` : node.kind;
 }

@@ -39,6 +39,7 @@ const ranks: Readonly<Record<GraphNode["kind"], number>> = {
   token: 3,
   position: 4,
   bias: 5,
+  remainder: 6,
 };
 
 /** Targets, then features from the last layer to the first, then leaves: sources come after what they feed. */

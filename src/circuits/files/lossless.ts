@@ -26,8 +26,8 @@ export function toLossless(graph: AttributionGraph): Readonly<Record<string, unk
 
 function readNode(json: unknown, where: string): GraphNode {
   const fields = new JsonFields(where, json);
-  const kind = fields.word("kind", ["feature", "error", "token", "position", "bias", "target"]);
-  if (kind === "bias") return { kind };
+  const kind = fields.word("kind", ["feature", "error", "token", "position", "bias", "remainder", "target"]);
+  if (kind === "bias" || kind === "remainder") return { kind };
   const pos = fields.index("pos");
   if (kind === "position") return { kind, pos };
   if (kind === "token") return { kind, pos, token: fields.index("token") };

@@ -19,7 +19,7 @@ export function cantor(layer: number, feature: number): number {
 type Kind = "error" | "feature" | "target" | "token";
 type Written = Extract<GraphNode, { readonly kind: Kind }>;
 
-/** Biases and learned positions have no place in the format; `scores` leaves them out, too. */
+/** Biases, learned positions and the remainder have no place in the format; `scores` leaves them out, too. */
 function isWritten(node: GraphNode): node is Written {
   return node.kind in tracerTypes;
 }

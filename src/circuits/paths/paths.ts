@@ -1,5 +1,5 @@
 /** From a prompt to the paths through transcoder features that explain a feature, a logit or a direction. */
-import { InputError, type LongCallOptions, printsItself, progressOf } from "../../core/index.js";
+import { InputError, type LongCallOptions, printsItself, progressOf, UnsupportedError } from "../../core/index.js";
 import type { DictionarySet } from "../../dictionary/index.js";
 import type { Model } from "../../model/index.js";
 import { table, type View } from "../../viz/index.js";
@@ -195,6 +195,7 @@ export async function transcoderPaths(
 ): Promise<TranscoderPaths> {
   const { branches = 5, iterations = 3, cap = true, rank = "signed" } = options;
   const { firstPosition = 1, precision = "float32", signal } = options;
+  checkRectified(set);
   checkCount("branches", branches);
   checkCount("iterations", iterations);
   const report = progressOf(options);
@@ -229,5 +230,17 @@ export async function transcoderPaths(
     target: { label: target.label, pos: target.pos, value: target.value },
     prompt: tokens.map((token) => tokenText(model, token)),
     provenance: { ...made, branches, iterations, cap, rank },
+  });
+}
+
+/** Paths pass what a feature reads on as what it writes, which holds for rectified features alone. */
+function checkRectified(set: DictionarySet): void {
+  const smooth = [...set].find(({ config }) => config.activation.kind === "smooth");
+  if (smooth === undefined) return;
+  throw new UnsupportedError({
+    where: `transcoderPaths: dictionary ${smooth.name}`,
+    got: "a smooth activation",
+    expected: "features whose activation is their pre-activation or 0",
+    fix: "Trace it with attributionGraph, or use ReLU, TopK or JumpReLU transcoders.",
   });
 }

@@ -52,6 +52,7 @@ export class SourceList {
 function worth(stream: FrozenStream, node: GraphNode, descent: Descent, pos: number): number {
   const { frozen } = stream;
   if (node.kind === "bias") return descent.bias;
+  if (node.kind === "remainder") return 0;
   if (node.pos !== pos || node.kind === "target") return 0;
   if (node.kind === "token") return stream.embedded(descent.end, pos, "token");
   if (node.kind === "position") return stream.embedded(descent.end, pos, "position");

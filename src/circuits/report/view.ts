@@ -10,6 +10,7 @@ const marks: Readonly<Record<GraphNode["kind"], GraphMark>> = {
   target: "target",
   position: "other",
   bias: "other",
+  remainder: "other",
 };
 
 function nodeData(
@@ -21,7 +22,7 @@ function nodeData(
   const own = { id: nodeId(node), mark: marks[node.kind] };
   const label = describe?.(node);
   const words = label === undefined ? {} : { label };
-  if (node.kind === "bias") return { ...own, ...words };
+  if (node.kind === "bias" || node.kind === "remainder") return { ...own, ...words };
   if (node.kind === "target") return { ...own, pos: node.pos, label: node.label, probability: node.weight };
   if (node.kind === "token") return { ...own, pos: node.pos, label: prompt[node.pos] ?? "" };
   if (node.kind === "position") return { ...own, pos: node.pos };
