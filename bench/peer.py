@@ -137,6 +137,28 @@ def timed(model, request):
     return times[request["warmup"]:]
 
 
+def naive_cuts(model, request):
+    """Milliseconds of FinerCut's naive loop for each candidate: whole forward passes, a row at a time, and KL to the full model."""
+    torch.set_num_threads(request["threads"])
+    rows = [torch.tensor([row]) for row in request["tokens"]]
+    layers = len(model.blocks)
+    points = [point for block in model.blocks for point in (block.hook_attn_out, block.hook_mlp_out)]
+    times = []
+    with torch.inference_mode():
+        full = [model(row).log_softmax(-1) for row in rows]
+        for candidate in request["candidates"]:
+            assert 0 <= candidate < 2 * layers
+            start = time.perf_counter()
+            handle = points[candidate].register_forward_hook(lambda _module, _inputs, output: output * 0)
+            total = 0.0
+            for row, reference in zip(rows, full):
+                own = model(row).log_softmax(-1)
+                total += (reference.exp() * (reference - own)).sum(-1).mean().item()
+            handle.remove()
+            times.append((time.perf_counter() - start) * 1e3)
+    return times
+
+
 def gemm_peak(size, threads):
     torch.set_num_threads(threads)
     a, b = torch.randn(size, size), torch.randn(size, size)
@@ -161,6 +183,8 @@ def main():
         request = json.loads(line)
         if request["kind"] == "gemm":
             print(json.dumps({"gflops": gemm_peak(request["size"], request["threads"])}), flush=True)
+        elif request["kind"] == "cuts":
+            print(json.dumps({"ms": naive_cuts(model, request)}), flush=True)
         else:
             print(json.dumps({"ms": timed(model, request)}), flush=True)
 

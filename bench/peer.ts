@@ -13,12 +13,21 @@ export interface PeerRequest {
   readonly runs: number;
 }
 
+/** Candidates of a naive removal loop, by place among attention and MLP of every layer. */
+export interface CutsRequest {
+  readonly tokens: readonly (readonly number[])[];
+  readonly threads: number;
+  readonly candidates: readonly number[];
+}
+
 /** A running peer. */
 export interface Peer {
   /** Version of PyTorch and its BLAS, in words. */
   readonly version: string;
   /** Milliseconds of each run. */
   run(request: PeerRequest): Promise<readonly number[]>;
+  /** Milliseconds of each candidate of FinerCut's naive loop. */
+  cuts(request: CutsRequest): Promise<readonly number[]>;
   /** The best GFLOP/s of a square float32 product. */
   gemm(size: number, threads: number): Promise<number>;
   close(): void;
@@ -55,6 +64,7 @@ export async function startPeer(folder: string): Promise<Peer> {
   return {
     version,
     run: async (request) => (await ask(request))["ms"] as readonly number[],
+    cuts: async (request) => (await ask({ kind: "cuts", ...request }))["ms"] as readonly number[],
     gemm: async (size, threads) => Number((await ask({ kind: "gemm", size, threads }))["gflops"]),
     close,
   };

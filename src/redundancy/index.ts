@@ -15,4 +15,5 @@ export {
 } from "./evaluate/index.js";
 export * from "./export/index.js";
 export { type Part, partName, type Score, sublayersOf, withoutParts } from "./parts.js";
+export * from "./programs/index.js";
 export * from "./report/index.js";

@@ -50,10 +50,15 @@ export class SourceList {
 
 /** What a node is worth to a descent, in the order of the walk's parts. */
 function worth(stream: FrozenStream, node: GraphNode, descent: Descent, pos: number): number {
+  if (!("pos" in node)) return node.kind === "bias" ? descent.bias : 0;
+  return node.pos === pos ? worthAt(stream, node, descent) : 0;
+}
+
+/** What a node is worth at its own position. */
+function worthAt(stream: FrozenStream, node: Extract<GraphNode, { pos: number }>, descent: Descent): number {
   const { frozen } = stream;
-  if (node.kind === "bias") return descent.bias;
-  if (node.kind === "remainder") return 0;
-  if (node.pos !== pos || node.kind === "target") return 0;
+  const { pos } = node;
+  if (node.kind === "target") return 0;
   if (node.kind === "token") return stream.embedded(descent.end, pos, "token");
   if (node.kind === "position") return stream.embedded(descent.end, pos, "position");
   const g = descent.atMlp.get(node.layer);
