@@ -17,3 +17,4 @@ export * from "./export/index.js";
 export { type Part, partName, type Score, sublayersOf, withoutParts } from "./parts.js";
 export * from "./programs/index.js";
 export * from "./report/index.js";
+export * from "./scores/index.js";

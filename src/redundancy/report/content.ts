@@ -18,11 +18,12 @@ export interface PartScore {
   readonly agreement: number;
 }
 
-/** One score of sublayers or blocks beside what was measured. */
+/** One score beside what was measured. */
 export interface ScoreSummary {
   readonly name: string;
   readonly title: string;
-  readonly kind: "block" | "sublayer";
+  /** What it ranks: sublayers of both kinds, attention alone, blocks, or heads. */
+  readonly kind: "attention" | "block" | "head" | "sublayer";
   readonly parts: readonly string[];
   readonly values: readonly number[];
   readonly intervals: readonly Interval[];

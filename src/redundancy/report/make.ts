@@ -6,6 +6,7 @@ import { Dataset } from "../../data/index.js";
 import type { Model } from "../../model/index.js";
 import { cost } from "../cost/index.js";
 import { type Part, type Score, sublayersOf } from "../parts.js";
+import { attentionRank, unitScores } from "../scores/index.js";
 import { checkClaims } from "./claims.js";
 import type { PartScore, ReportContent } from "./content.js";
 import {
@@ -122,6 +123,16 @@ async function layerMatrix({ model, judges, options }: Making): Promise<ReportCo
   return found.rowLayers.map((_, i) => data.slice(i * width, (i + 1) * width));
 }
 
+/** Rows whose patterns are ranked. */
+const rankedRows = 8;
+
+/** Scores of heads, and of attention by its patterns. */
+async function insideScores({ model, judges, options, say }: Making): Promise<readonly Score[]> {
+  say("scores of heads");
+  const { heads } = await unitScores(model, judges.searchRows, options);
+  return [...heads, ...(await attentionRank(model, judges.searchRows.slice(0, rankedRows), options))];
+}
+
 async function contentOf(making: Making, about: ReportContent["provenance"]): Promise<ReportContent> {
   const { model, judges, plan, options, say, sublayers, blocks } = making;
   const perBlock = model.config.attnOnly ? 1 : 2;
@@ -137,12 +148,13 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
   const depth = await depthOf(making);
   say("heads");
   const heads = plan.sections.includes("heads") ? await headScores(judges, options) : [];
+  const insides = plan.sections.includes("heads") ? await insideScores(making) : [];
   say("neurons");
   const neurons = plan.sections.includes("neurons") ? await neuronCuts(judges, options) : [];
   say("what can go");
   const tasks = await knownTasks(model, options);
   const cuts = await cutList({ judges, lines, tasks, perBlock }, limits, options);
-  const measured = new Map(map.map((one) => [one.name, one]));
+  const measured = new Map([...map, ...heads].map((one) => [one.name, one]));
   const frontier = lines.map((line) => summarizeLine(line, perBlock));
   const { config, id, view } = model;
   return {
@@ -160,7 +172,7 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
     loss: (await judges.effect("all", [], options)).loss,
     cuts,
     parts: [...map, ...heads],
-    scores: [...scores, ...blockScores].map((score) => summarizeScore(score, measured)),
+    scores: [...scores, ...blockScores, ...insides].map((score) => summarizeScore(score, measured)),
     frontier,
     neurons,
     depth,

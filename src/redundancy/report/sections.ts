@@ -26,6 +26,13 @@ export function partScore(part: Part, { loss, relative, kl, agreement }: PartEff
 
 const misjudgedMost = 3;
 
+function kindOf({ parts }: Score): ScoreSummary["kind"] {
+  const kinds = new Set(parts.map(({ kind }) => kind));
+  if (kinds.has("block")) return "block";
+  if (kinds.has("head")) return "head";
+  return kinds.has("mlp") ? "sublayer" : "attention";
+}
+
 /** Compares a score with the loss that was measured without each part. */
 export function summarizeScore(score: Score, measured: ReadonlyMap<string, PartScore>): ScoreSummary {
   const names = score.parts.map(partName);
@@ -39,7 +46,7 @@ export function summarizeScore(score: Score, measured: ReadonlyMap<string, PartS
   return {
     name: score.name,
     title: score.title,
-    kind: score.parts[0]?.kind === "block" ? "block" : "sublayer",
+    kind: kindOf(score),
     parts: names,
     values: [...score.values],
     intervals: names.map((_, i) => ({ low: score.low[i] ?? Number.NaN, high: score.high[i] ?? Number.NaN })),

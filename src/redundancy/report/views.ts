@@ -167,7 +167,12 @@ export function disagreementView({ scores }: ReportContent): View {
     ],
     scores
       .toSorted((a, b) => b.spearman - a.spearman)
-      .map((score) => [score.title, `${score.kind}s`, score.spearman, words(score) || "none by much"]),
+      .map((score) => [
+        score.title,
+        score.kind === "attention" ? "attention" : `${score.kind}s`,
+        score.spearman,
+        words(score) || "none by much",
+      ]),
     { title: "Scores against the measured loss", note: "1: the score ranks as the loss without each part does" },
   );
 }

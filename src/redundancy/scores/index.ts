@@ -1,0 +1,3 @@
+/** Scores that need no removal: of heads, neurons, channels, and of attention. */
+export { type AttentionRankOptions, attentionRank, patternRank } from "./attention-rank.js";
+export { type UnitScores, unitScores } from "./unit-scores.js";
