@@ -29,18 +29,24 @@ function checkChoices(items: readonly Choice[]): void {
   });
 }
 
+/** Options of {@link choiceMargins}. */
+export interface ChoiceOptions extends LongCallOptions {
+  /** Layers in the order in which they run; default the model's. */
+  readonly layers?: readonly number[];
+}
+
 /**
- * Returns the share of questions whose right choice is the likeliest continuation of the prompt.
+ * Returns by how much the right choice of each question is likelier than the best wrong one, in nats.
  *
- * The log-likelihood of a choice is the sum over its tokens; the first of two equal ones counts.
+ * The log-likelihood of a choice is the sum over its tokens. Above 0 the question is answered.
  *
  * @throws InputError for questions without choices.
  */
-export async function choiceAccuracy(
+export async function choiceMargins(
   model: Model,
   items: readonly Choice[],
-  { signal }: LongCallOptions = {},
-): Promise<number> {
+  { signal, layers }: ChoiceOptions = {},
+): Promise<readonly number[]> {
   checkChoices(items);
   const coded = items.flatMap(({ prompt, choices }, item) =>
     choices.map((choice, index) => ({ item, index, ...encodeChoice(model, prompt, choice) })),
@@ -50,7 +56,11 @@ export async function choiceAccuracy(
     throwIfAborted(signal, "choiceAccuracy");
     const group = coded.filter(({ ids }) => ids.length === length);
     const rows = group.map(({ ids }) => ids);
-    const { lossPerToken } = await model.run(rows, { loss: true, logits: "none" });
+    const { lossPerToken } = await model.run(rows, {
+      loss: true,
+      logits: "none",
+      ...(layers === undefined ? {} : { layers }),
+    });
     const losses = lossPerToken.data;
     group.forEach(({ item, index, from }, row) => {
       let sum = 0;
@@ -59,6 +69,22 @@ export async function choiceAccuracy(
       if (own !== undefined) own[index] = sum;
     });
   }
-  const right = items.filter(({ answer }, item) => scores[item]?.indexOf(Math.max(...(scores[item] ?? []))) === answer);
-  return right.length / items.length;
+  return items.map(({ answer }, item) => {
+    const own = scores[item] ?? new Float64Array(0);
+    return (own[answer] ?? Number.NaN) - Math.max(...own.filter((_, index) => index !== answer));
+  });
+}
+
+/**
+ * Returns the share of questions whose right choice is the likeliest continuation of the prompt; of equal ones none is.
+ *
+ * @throws InputError for questions without choices.
+ */
+export async function choiceAccuracy(
+  model: Model,
+  items: readonly Choice[],
+  options: LongCallOptions = {},
+): Promise<number> {
+  const margins = await choiceMargins(model, items, options);
+  return margins.filter((margin) => margin > 0).length / items.length;
 }
