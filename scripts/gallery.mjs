@@ -53,7 +53,30 @@ async function drawAll(browser, scratch) {
   return drawn;
 }
 
-function listing(drawn) {
+const widths = { wide: 1100, phone: 390 };
+
+/** Photographs the first screens of the redundancy report, in both themes, wide and as a phone shows it. */
+async function drawReport(browser, scratch) {
+  const { redundancy } = await import("../dist/index.js");
+  const report = redundancy.open(join(root, "fixtures", "reports", "tiny-redundancy.json"));
+  const page = join(scratch, "report.html");
+  writeFileSync(page, report.toPage());
+  const pictures = [];
+  for (const [name, width] of Object.entries(widths))
+    for (const theme of themes) {
+      const context = await browser.newContext({ viewport: { width, height: 1500 }, colorScheme: theme });
+      const tab = await context.newPage();
+      await tab.goto(pathToFileURL(page).href);
+      const file = `redundancy-report-${name}-${theme}.png`;
+      await tab.screenshot({ path: join(folder, file) });
+      await context.close();
+      pictures.push(`![The redundancy report of the embedded model, ${name}, ${theme}](${file})`);
+    }
+  process.stdout.write("redundancy report\n");
+  return `## redundancy report\n\n${pictures.join("\n\n")}\n`;
+}
+
+function listing(drawn, report) {
   const entry = ({ name, summary }) =>
     `## ${name}\n\n${themes.map((theme) => `![${summary}](${name}-${theme}.png)`).join("\n\n")}\n`;
   return [
@@ -61,6 +84,7 @@ function listing(drawn) {
     "Every kind of view, in light and in dark, on activations of the embedded model. `npm run gallery` draws them again;",
     "`notebooks/02-views.ipynb` shows how each is made and what to look for.\n",
     ...drawn.map(entry),
+    report,
   ].join("\n");
 }
 
@@ -70,7 +94,8 @@ async function main() {
   const scratch = mkdtempSync(join(tmpdir(), "limpid-gallery-"));
   const browser = await chromium.launch({ executablePath: browserPath(), args: ["--no-sandbox", "--disable-gpu"] });
   try {
-    writeFileSync(join(folder, "README.md"), listing(await drawAll(browser, scratch)));
+    const drawn = await drawAll(browser, scratch);
+    writeFileSync(join(folder, "README.md"), listing(drawn, await drawReport(browser, scratch)));
   } finally {
     await browser.close();
     rmSync(scratch, { recursive: true, force: true });

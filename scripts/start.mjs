@@ -2,7 +2,8 @@
  * `npm start`: from a fresh clone to a first result.
  *
  * Installs and builds what is missing, makes sure of Jupyter, executes the first notebook with the project's own
- * TypeScript kernel, and writes one page that opens offline.
+ * TypeScript kernel, and writes one page that opens offline. Beside it goes the redundancy report of the embedded model, drawn
+ * from numbers that were computed before: `limpid redundancy tiny` computes them again.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +16,7 @@ import { writeNotebookPage } from "./lib/notebook-page.mjs";
 import { root, runScript, Stop, since } from "./lib/process.mjs";
 
 const candidates = ["notebooks/01-first-look.ipynb", "notebooks/00-five-questions.ipynb"];
+const reportPath = join(root, "fixtures", "reports", "tiny-redundancy.json");
 const pagePath = join(root, "out", "first-look.html");
 
 /** Executes a notebook; cells of parts that are not built yet may fail, any other failure stops with its text. */
@@ -70,10 +72,22 @@ async function main() {
     const cells = await execute(notebook, executed);
     mkdirSync(join(root, "out"), { recursive: true });
     await writeNotebookPage(executed, pagePath, "limpid: a first look");
-    return report(cells, since(runStart), since(start));
+    const code = report(cells, since(runStart), since(start));
+    await showRedundancy();
+    return code;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Writes the report of what the embedded model could lose, and prints the first of it. */
+async function showRedundancy() {
+  const { redundancy } = await import("../dist/index.js");
+  const opened = redundancy.open(reportPath);
+  const { folder } = opened.save(join(root, "out", "redundancy"));
+  const lines = `${opened}`.split("\n").slice(0, 6);
+  process.stdout.write(`\n${lines.map((line) => line.slice(0, 160)).join("\n")}\n`);
+  process.stdout.write(`Report: ${join(folder, "index.html")} (limpid redundancy tiny --out report makes it again)\n`);
 }
 
 /** Prints what the cells found and where the page is; returns the exit code. */

@@ -1,5 +1,13 @@
 /** The pictures of the gallery: every kind of view, on activations of the embedded model. */
-import { at, createRandom, viz } from "../../dist/index.js";
+import {
+  at,
+  attributionGraph,
+  createRandom,
+  describeFeatures,
+  openDictionarySet,
+  viz,
+  weightMask,
+} from "../../dist/index.js";
 
 const prompt = " The President of the United States shall, in the name of the people of the United States,";
 const half = 24;
@@ -113,7 +121,18 @@ async function repeatViews(model) {
   return { lines, scatter, table, panels: viz.panels([lines, scatter], { title: "Two views on one sheet" }) };
 }
 
+/** Views of circuits: an attribution graph, and where the weights of a subnetwork lie. */
+async function circuitViews(model) {
+  const transcoders = await openDictionarySet("tiny/transcoders");
+  const graph = await attributionGraph(model, "The capital of France is", transcoders, { target: [" Paris"] });
+  const describe = await describeFeatures(model, graph, transcoders);
+  return {
+    graph: graph.toView({ describe, nodeShare: 0.6, edgeShare: 0.85 }),
+    mask: (await weightMask.open("tiny/bigram")).toView(),
+  };
+}
+
 /** Returns every view of the gallery by name. */
 export async function galleryViews(model) {
-  return { ...(await promptViews(model)), ...(await repeatViews(model)) };
+  return { ...(await promptViews(model)), ...(await repeatViews(model)), ...(await circuitViews(model)) };
 }

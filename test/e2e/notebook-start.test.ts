@@ -20,6 +20,9 @@ describe("npm start", () => {
     });
     expect(status, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/\d+ cells run in [\d.]+ s.*; [\d.]+ s in all\.\nPage: .*first-look\.html\n/);
+    expect(stdout).toMatch(/\nRedundancyReport[^\n]*tiny[\s\S]*\nReport: .*redundancy\/index\.html/);
+    const report = readFileSync(join(root, "out", "redundancy", "index.html"), "utf8");
+    expect(report).toContain("What tiny could lose");
     const page = readFileSync(join(root, "out", "first-look.html"), "utf8");
     expect(page).toMatch(/^<!doctype html>/);
     expect(page).not.toMatch(/<script\b[^>]*\bsrc\b|<link|<iframe|src="(?!data:)|@import|url\(/);

@@ -1,6 +1,7 @@
 /** The entry point. */
 import type { Model } from "../../model/index.js";
 import { makeReport } from "./make.js";
+import { openReport } from "./open.js";
 import type { ReportOptions } from "./options.js";
 import type { RedundancyReport } from "./report.js";
 import type { ReportTexts } from "./windows.js";
@@ -16,7 +17,14 @@ export interface Redundancy {
    * @see He et al. 2024, "What Matters in Transformers?"; Men et al. 2024, "ShortGPT"; Zhang et al. 2024, "FinerCut"
    */
   report(model: Model, texts: ReportTexts, options?: ReportOptions): Promise<RedundancyReport>;
+
+  /**
+   * Opens the `report.json` of a report that was saved: it draws, prints and saves like the one that was made.
+   *
+   * @throws InputError for a file that cannot be read; FormatError for one of another kind.
+   */
+  open(path: string): RedundancyReport;
 }
 
 /** Which parts of a model could go. */
-export const redundancy: Redundancy = { report: makeReport };
+export const redundancy: Redundancy = { report: makeReport, open: openReport };

@@ -125,6 +125,13 @@ describe("on a model with an attention that writes nothing", () => {
     const schema = JSON.parse(readFileSync(fixture("..", "docs", "redundancy-report.schema.json"), "utf8")) as object;
     expect(schemaErrors(written, schema)).toEqual([]);
     expect(schemaErrors({ ...(written as object), loss: "much" }, schema)).toEqual(["$.loss: much is not number"]);
+    const again = redundancy.open(join(out, "report.json"));
+    expect(again.content).toEqual(report.content);
+    expect(again.toPage()).toBe(report.toPage());
+    expect(String(again)).toBe(String(report));
+    expect(() => redundancy.open(join(out, "report.md"))).toThrow("redundancy.open: ");
+    writeFileSync(join(folder, "other.json"), JSON.stringify({ format: "limpid-redundancy-report", version: 2 }));
+    expect(() => redundancy.open(join(folder, "other.json"))).toThrow("version 2, without model");
     const page = readFileSync(join(out, "index.html"), "utf8");
     expect(page).toContain("prefers-color-scheme:dark");
     expect(page).not.toMatch(/(?:src|href)="https?:/);
