@@ -92,6 +92,17 @@ export interface NeuronCuts {
   readonly relative: readonly number[];
 }
 
+/** What later layers lose when a layer is skipped, `[skipped][later]`; NaN where the later one is not later. */
+export interface DepthSummary {
+  readonly tokens: number;
+  /** See `DepthEffects.depthScore`. */
+  readonly score: number;
+  readonly all: readonly (readonly number[])[];
+  readonly future: readonly (readonly number[])[];
+  readonly local: readonly (readonly number[])[];
+  readonly output: { readonly all: readonly number[]; readonly future: readonly number[] };
+}
+
 /** Everything of a report. */
 export interface ReportContent {
   readonly format: "limpid-redundancy-report";
@@ -127,6 +138,8 @@ export interface ReportContent {
   readonly neurons: readonly NeuronCuts[];
   /** Loss when the model is read out after its first 1, 2, … layers. */
   readonly depth: readonly { readonly layers: number; readonly loss: number; readonly kl: number }[];
+  /** Absent for windows of fewer than 13 tokens, and for models with edits. */
+  readonly depthEffects?: DepthSummary;
   /** Similarity of the streams behind each two layers (CKA). */
   readonly similarity: readonly (readonly number[])[];
   readonly claims: readonly Claim[];

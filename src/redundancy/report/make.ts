@@ -6,7 +6,7 @@ import { Dataset } from "../../data/index.js";
 import type { Model } from "../../model/index.js";
 import { cost } from "../cost/index.js";
 import { type Part, type Score, sublayersOf } from "../parts.js";
-import { attentionRank, unitScores } from "../scores/index.js";
+import { attentionRank, depthEffects, unitScores } from "../scores/index.js";
 import { checkClaims } from "./claims.js";
 import type { PartScore, ReportContent } from "./content.js";
 import {
@@ -113,6 +113,18 @@ async function depthOf({ judges, blocks, options, say }: Making): Promise<Report
   return found;
 }
 
+/** Windows whose layers are skipped one by one, and their tokens. */
+const skipped = { rows: 2, tokens: 64, least: 13 } as const;
+
+async function effectsOf({ model, judges, options, say }: Making): Promise<Pick<ReportContent, "depthEffects">> {
+  const rows = judges.searchRows.slice(0, skipped.rows).map((row) => row.slice(0, skipped.tokens));
+  if (model.edits.length > 0 || rows.some(({ length }) => length < skipped.least)) return {};
+  say("effects of layers on later ones");
+  const found = await depthEffects(model, rows, options);
+  const { tokens, depthScore: score, all, future, local, output } = found;
+  return { depthEffects: { tokens, score, all, future, local, output } };
+}
+
 async function layerMatrix({ model, judges, options }: Making): Promise<ReportContent["similarity"]> {
   const window = judges.allRows[0]?.length ?? 1;
   const rows = judges.allRows.slice(0, Math.ceil(similarityTokens.most / window));
@@ -176,6 +188,7 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
     frontier,
     neurons,
     depth,
+    ...(await effectsOf(making)),
     similarity: await layerMatrix(making),
     claims: checkClaims(frontier),
   };

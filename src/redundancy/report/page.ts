@@ -6,6 +6,7 @@ import {
   cutsView,
   depthView,
   disagreementView,
+  effectsView,
   frontierView,
   headsView,
   mapView,
@@ -59,7 +60,7 @@ function sectionsOf(content: ReportContent): readonly Section[] {
     {
       title: "Use of depth",
       text: paragraph("What the model would predict after its first layers, and how alike the streams are."),
-      views: [depthView(content), similarityView(content)],
+      views: [depthView(content), effectsView(content), similarityView(content)],
     },
     {
       title: "Heads and neurons",

@@ -1,5 +1,5 @@
 /** The pictures of a report. */
-import { heatmap, lines, table, type View } from "../../viz/index.js";
+import { heatmap, lines, panels, table, type View } from "../../viz/index.js";
 import type { FrontierSummary, PartScore, ReportContent, ScoreSummary } from "./content.js";
 import { ranksOf } from "./ranks.js";
 
@@ -221,6 +221,23 @@ export function depthView({ depth }: ReportContent): View {
   );
 }
 
+/** Returns what later layers lose without each layer; `undefined` where it was not measured. */
+export function effectsView({ depthEffects, model }: ReportContent): View | undefined {
+  if (depthEffects === undefined) return undefined;
+  const { all, future, score, tokens } = depthEffects;
+  const draw = (title: string, values: readonly (readonly number[])[]): View =>
+    heatmap(values, {
+      title,
+      unit: "share",
+      x: { ...layerAxis(model.layers), name: "later layer" },
+      y: { ...layerAxis(model.layers), name: "skipped layer" },
+    });
+  return panels([draw("at the same positions and later", all), draw("for later tokens only", future)], {
+    title: "What later layers write differently without each layer",
+    note: `${tokens} tokens; depth score ${score.toFixed(2)}: the layer, on average, whose work later tokens use`,
+  });
+}
+
 /** Returns how alike the streams behind each two layers are; `undefined` where there were too few tokens. */
 export function similarityView({ similarity, model }: ReportContent): View | undefined {
   if (similarity.length === 0) return undefined;
@@ -241,6 +258,7 @@ export const sectionViews: Readonly<Record<ReportSection, (content: ReportConten
   frontier: frontierView,
   disagreement: disagreementView,
   depth: depthView,
+  effects: effectsView,
   similarity: similarityView,
   heads: headsView,
   neurons: neuronsView,
@@ -254,6 +272,7 @@ export type ReportSection =
   | "frontier"
   | "disagreement"
   | "depth"
+  | "effects"
   | "similarity"
   | "heads"
   | "neurons";

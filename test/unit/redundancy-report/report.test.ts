@@ -152,6 +152,8 @@ describe("on a model with an attention that writes nothing", () => {
       "neurons",
     ] as const;
     for (const section of sections) expect(report.toView(section).summary()).not.toBe("");
+    // Windows of eight tokens leave no future to measure.
+    expect(() => report.toView("effects")).toThrow("a section that this report does not have");
     const short = new RedundancyReport({ ...report.content, neurons: [] });
     expect(() => short.toView("neurons")).toThrow("a section that this report does not have");
     expect(report.parts[0]?.lossWithout).toBe(Math.min(...report.parts.map(({ lossWithout }) => lossWithout)));
@@ -246,5 +248,22 @@ describe("refusals", () => {
     );
     expect(report.loss).toBeCloseTo(full.loss, 6);
     expect(existsSync(resume)).toBe(false);
+  });
+});
+
+describe("the report that comes with limpid", () => {
+  it("fits the schema, and has what later layers lose", () => {
+    const path = fixture("reports", "tiny-redundancy.json");
+    const schema = JSON.parse(readFileSync(fixture("..", "docs", "redundancy-report.schema.json"), "utf8")) as object;
+    expect(schemaErrors(JSON.parse(readFileSync(path, "utf8")), schema)).toEqual([]);
+    const report = redundancy.open(path);
+    expect(report.content.provenance.command).toBe("limpid redundancy tiny --tokens 32000 --seed 0 --out report");
+    expect(report.toView("effects").summary()).toContain("later");
+    const { all = [], score = Number.NaN } = report.content.depthEffects ?? {};
+    expect(all[2]?.[2]).toBeNaN();
+    expect(all[2]?.[3]).toBeGreaterThan(0);
+    expect(score).toBeGreaterThan(0);
+    for (const name of ["ampHeads", "minitronHeads", "attentionRank", "effectiveRank"])
+      expect(report.content.scores.map((one) => one.name)).toContain(name);
   });
 });
