@@ -1,8 +1,8 @@
 /**
  * A chain of layers for each question: layers skipped or run again, found by Monte Carlo tree search (CoLa).
  *
- * A program is a list of layers. From one, an action skips up to four consecutive entries, or runs up to four consecutive ones up to
- * four times more. The reward is 1 where the right choice is the likeliest. Chains are chosen by
+ * A program is a list of layers. From one, an action skips up to four consecutive entries, or runs up to four consecutive ones two
+ * to four times. The reward is 1 where the right choice is the likeliest. Chains are chosen by
  * `R / v + c √(ln V / v) − λ |program| / layers`. What a program answers is never computed twice.
  *
  * Such a search selects luck: the best of N programs is right more often than one. The control is the best of as many random
@@ -126,8 +126,9 @@ export function nextPrograms(program: Program, longest: number): readonly Progra
         program.slice(from + size),
       ];
       add([...before, ...after]);
-      for (let times = 1; times <= mostBlock; times++)
-        add([...before, ...Array.from({ length: 1 + times }, () => block).flat(), ...after]);
+      // Once is the program as it is.
+      for (let times = 2; times <= mostBlock; times++)
+        add([...before, ...Array.from({ length: times }, () => block).flat(), ...after]);
     }
   return [...found.values()];
 }

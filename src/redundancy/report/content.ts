@@ -46,6 +46,8 @@ export interface FrontierSummary {
     readonly relative: Estimate;
     readonly kl: number;
     readonly agreement: number;
+    /** Accuracy at the tasks that the whole model knows; of one line only, the greedy one where there is one. */
+    readonly tasks?: readonly { readonly task: string; readonly accuracy: number }[];
   }[];
 }
 

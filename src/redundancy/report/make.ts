@@ -22,7 +22,17 @@ import { Judges, type ReportMemory } from "./judges.js";
 import { type ReportOptions, type ReportSettings, settingsOf } from "./options.js";
 import { planReport, type ReportPlan } from "./plan.js";
 import { RedundancyReport } from "./report.js";
-import { cutList, headScores, knownTasks, neuronCuts, partScore, summarizeLine, summarizeScore } from "./sections.js";
+import {
+  cutList,
+  headScores,
+  type KnownTask,
+  knownTasks,
+  neuronCuts,
+  partScore,
+  summarizeLine,
+  summarizeScore,
+  taskPoints,
+} from "./sections.js";
 import { similarityScores } from "./similarity-scores.js";
 import { type ReportTexts, readWindows } from "./windows.js";
 
@@ -145,6 +155,27 @@ async function insideScores({ model, judges, options, say }: Making): Promise<re
   return [...heads, ...(await attentionRank(model, judges.searchRows.slice(0, rankedRows), options))];
 }
 
+/** Every line as data; the greedy one, or the one-shot one, with tasks at each point. */
+async function frontierOf(
+  { model, options, say }: Making,
+  lines: readonly FrontierLine[],
+  tasks: readonly KnownTask[],
+): Promise<ReportContent["frontier"]> {
+  say("tasks as sublayers go");
+  const perBlock = model.config.attnOnly ? 1 : 2;
+  const chosen = lines.find(({ name }) => name === "greedy") ?? lines.find(({ name }) => name === "oneShot");
+  const found = chosen === undefined || tasks.length === 0 ? [] : await taskPoints(model, tasks, chosen, options);
+  return lines.map((line) => {
+    const summary = summarizeLine(line, perBlock);
+    if (line !== chosen) return summary;
+    const points = summary.points.map((point, i) => ({
+      ...point,
+      ...(found[i] === undefined ? {} : { tasks: found[i] }),
+    }));
+    return { ...summary, points };
+  });
+}
+
 async function contentOf(making: Making, about: ReportContent["provenance"]): Promise<ReportContent> {
   const { model, judges, plan, options, say, sublayers, blocks } = making;
   const perBlock = model.config.attnOnly ? 1 : 2;
@@ -167,7 +198,7 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
   const tasks = await knownTasks(model, options);
   const cuts = await cutList({ judges, lines, tasks, perBlock }, limits, options);
   const measured = new Map([...map, ...heads].map((one) => [one.name, one]));
-  const frontier = lines.map((line) => summarizeLine(line, perBlock));
+  const frontier = await frontierOf(making, lines, tasks);
   const { config, id, view } = model;
   return {
     format: "limpid-redundancy-report",

@@ -3,6 +3,7 @@ import type { View } from "../../viz/index.js";
 import type { ReportContent } from "./content.js";
 import { claimSentence, cutSentence, methodSentences, scoreSentence } from "./sentences.js";
 import {
+  agreementView,
   cutsView,
   depthView,
   disagreementView,
@@ -13,6 +14,7 @@ import {
   neuronsView,
   scoresView,
   similarityView,
+  tasksView,
 } from "./views.js";
 
 const style = `
@@ -53,9 +55,13 @@ function sectionsOf(content: ReportContent): readonly Section[] {
     {
       title: "The frontier",
       text: paragraph("Parts go one after another in the order of each method; random orders are the control."),
-      views: [frontierView(content)],
+      views: [frontierView(content), tasksView(content)],
     },
-    { title: "Where scores disagree", text: paragraph(scoreSentence(content)), views: [disagreementView(content)] },
+    {
+      title: "Where scores disagree",
+      text: paragraph(scoreSentence(content)),
+      views: [disagreementView(content), agreementView(content)],
+    },
     { title: "Claims of papers", text: list(content.claims.map(claimSentence)), views: [] },
     {
       title: "Use of depth",

@@ -112,6 +112,23 @@ export async function knownTasks(model: Model, options: LongCallOptions): Promis
   return all.filter(({ before }) => before >= knownFrom);
 }
 
+/** Returns the accuracy at known tasks at every point of a line. */
+export async function taskPoints(
+  model: Model,
+  tasks: readonly KnownTask[],
+  { points }: FrontierLine,
+  options: LongCallOptions,
+): Promise<readonly (readonly { readonly task: string; readonly accuracy: number }[])[]> {
+  const found: { readonly task: string; readonly accuracy: number }[][] = [];
+  for (const { parts } of points) {
+    const pruned = withoutParts(model, parts);
+    const own: { task: string; accuracy: number }[] = [];
+    for (const { task, items } of tasks) own.push({ task, accuracy: await choiceAccuracy(pruned, items, options) });
+    found.push(own);
+  }
+  return found;
+}
+
 /** What the cut list is chosen from and judged with. */
 export interface CutSources {
   readonly judges: Judges;

@@ -1,7 +1,7 @@
 /** The pictures of a report. */
 import { heatmap, lines, panels, table, type View } from "../../viz/index.js";
 import type { FrontierSummary, PartScore, ReportContent, ScoreSummary } from "./content.js";
-import { ranksOf } from "./ranks.js";
+import { ranksOf, spearman } from "./ranks.js";
 
 function layerAxis(layers: number): { readonly name: string; readonly labels: readonly string[] } {
   return { name: "layer", labels: Array.from({ length: layers }, (_, layer) => String(layer)) };
@@ -120,6 +120,46 @@ export function frontierView({ frontier, loss, provenance }: ReportContent): Vie
     x: { name: "sublayers removed" },
     y: { name: "nats a token" },
     band: "range of seeds",
+  });
+}
+
+/** Returns accuracy at known tasks as sublayers go; `undefined` where there is no task. */
+export function tasksView({ frontier }: ReportContent): View | undefined {
+  const line = frontier.find(({ points }) => points.some(({ tasks = [] }) => tasks.length > 0));
+  if (line === undefined) return undefined;
+  const names = line.points[0]?.tasks?.map(({ task }) => task) ?? [];
+  const series = names.map((name) => ({
+    name,
+    x: line.points.map(({ sublayers }) => sublayers),
+    y: line.points.map(({ tasks = [] }) => percent(tasks.find(({ task }) => task === name)?.accuracy ?? Number.NaN)),
+  }));
+  return lines(series, {
+    title: "Tasks as sublayers go",
+    note: `${line.title}; tasks that the whole model knows, chance is 50 %`,
+    x: { name: "sublayers removed" },
+    y: { name: "right, %" },
+  });
+}
+
+/** Returns how alike the orders of scores and of the measured loss are; `undefined` for fewer than two scores. */
+export function agreementView({ scores, parts }: ReportContent): View | undefined {
+  const own = scores.filter(({ kind }) => kind === "sublayer");
+  const [first] = own;
+  if (first === undefined || own.length < 2) return undefined;
+  const losses = new Map(parts.map(({ name, lossWithout }) => [name, lossWithout]));
+  const measured = first.parts.map((name) => losses.get(name) ?? Number.NaN);
+  const named = [
+    { name: "measured", values: measured },
+    ...own.map(({ name, title, values }) => ({ name: shortTitles[name] ?? title, values })),
+  ];
+  const rows = named.map((a) => Float64Array.from(named, (b) => spearman(a.values, b.values)));
+  const labels = named.map(({ name }) => name);
+  return heatmap(rows, {
+    title: "Do scores agree? Rank correlations over sublayers",
+    range: [-1, 1],
+    x: { name: "", labels },
+    y: { name: "", labels },
+    cellText: texts(rows, 2),
   });
 }
 
@@ -257,6 +297,8 @@ export const sectionViews: Readonly<Record<ReportSection, (content: ReportConten
   scores: scoresView,
   frontier: frontierView,
   disagreement: disagreementView,
+  agreement: agreementView,
+  tasks: tasksView,
   depth: depthView,
   effects: effectsView,
   similarity: similarityView,
@@ -271,6 +313,8 @@ export type ReportSection =
   | "scores"
   | "frontier"
   | "disagreement"
+  | "agreement"
+  | "tasks"
   | "depth"
   | "effects"
   | "similarity"

@@ -18,10 +18,10 @@ afterAll(async () => {
 });
 
 describe("programs", () => {
-  test("one action away skip up to four entries or run up to four again, up to four times", () => {
+  test("one action away skip up to four entries or run up to four two to four times", () => {
     const found = nextPrograms([0, 1], 6).map((program) => program.join(""));
     // Skips: 1, 0 (the empty program is forbidden). Repeats of 0, of 1, and of 01, none longer than 6.
-    const repeats = ["001", "0001", "00001", "000001", "011", "0111", "01111", "011111", "0101", "010101"];
+    const repeats = ["001", "0001", "00001", "011", "0111", "01111", "0101", "010101"];
     expect(new Set(found)).toEqual(new Set(["1", "0", ...repeats]));
     expect(found).toHaveLength(new Set(found).size);
     const long = nextPrograms([0, 1, 2, 3, 4, 5], 5).map((program) => program.join(""));

@@ -146,6 +146,7 @@ describe("on a model with an attention that writes nothing", () => {
       "scores",
       "frontier",
       "disagreement",
+      "agreement",
       "depth",
       "similarity",
       "heads",
@@ -265,5 +266,25 @@ describe("the report that comes with limpid", () => {
     expect(score).toBeGreaterThan(0);
     for (const name of ["ampHeads", "minitronHeads", "attentionRank", "effectiveRank"])
       expect(report.content.scores.map((one) => one.name)).toContain(name);
+  });
+
+  it("has the tasks at every point of the greedy line, as the cut list has them", () => {
+    const report = redundancy.open(fixture("reports", "tiny-redundancy.json"));
+    expect(report.toView("tasks").summary()).toContain("Tasks as sublayers go");
+    const { order = [], points = [] } = report.content.frontier.find(({ name }) => name === "greedy") ?? {};
+    expect(points.every(({ tasks = [] }) => tasks.length > 0)).toBe(true);
+    const known = new Map(
+      points.map(({ tasks = [] }, i) => [
+        order
+          .slice(0, i + 1)
+          .toSorted()
+          .join(),
+        tasks,
+      ]),
+    );
+    for (const cut of report.content.cuts) {
+      const own = new Map(known.get(cut.parts.join())?.map(({ task, accuracy }) => [task, accuracy]));
+      for (const { task, after } of cut.tasks) if (own.has(task)) expect(own.get(task)).toBe(after);
+    }
   });
 });
