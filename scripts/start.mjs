@@ -86,7 +86,7 @@ async function showRedundancy() {
   const opened = redundancy.open(reportPath);
   const { folder } = opened.save(join(root, "out", "redundancy"));
   const lines = `${opened}`.split("\n").slice(0, 6);
-  process.stdout.write(`\n${lines.map((line) => line.slice(0, 160)).join("\n")}\n`);
+  process.stdout.write(`\n${lines.map((line) => (line.length > 160 ? `${line.slice(0, 160)}…` : line)).join("\n")}\n`);
   process.stdout.write(`Report: ${join(folder, "index.html")} (limpid redundancy tiny --out report makes it again)\n`);
 }
 

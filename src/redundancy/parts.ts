@@ -1,5 +1,5 @@
 /** Parts of a model that can be left out, and models without them. */
-import { InputError } from "../core/index.js";
+import { InputError, UnsupportedError } from "../core/index.js";
 import { type Edit, edit, Model, resolveHooks } from "../model/index.js";
 
 /** A part of a model that can be left out. */
@@ -60,6 +60,24 @@ function checkPart(model: Model, part: Part): void {
     got: JSON.stringify(part),
     expected: `a part of a model with ${config.nLayers} layers of ${config.nHeads} heads${config.attnOnly ? " and no MLP" : ` and ${config.dMlp} neurons`}`,
     fix: "Layers, heads and neurons count from 0; only heads and neurons have an index.",
+  });
+}
+
+/**
+ * Refuses models of which layers were left out: what compares every two of them needs all.
+ *
+ * @throws UnsupportedError
+ */
+export function checkWholeModel({ view, config }: Model, where: string): void {
+  if (view.edits.length === 0 && view.layers.length === config.nLayers) return;
+  throw new UnsupportedError({
+    where,
+    got:
+      view.edits.length > 0
+        ? `a model with edit.${view.edits[0]?.name ?? ""}`
+        : `${view.layers.length} of ${config.nLayers} layers`,
+    expected: "a model as it was loaded, with all its layers",
+    fix: "Call it on the model that the edits or the missing parts were applied to.",
   });
 }
 

@@ -1,26 +1,15 @@
 /** Masks of weights against checkpoints whose weights were set to 0, for every architecture. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/core/index.js";
 import { loadStored, openSafetensors, writeSafetensors } from "../../src/io/index.js";
-import { edit, type KeptWeights, loadModel, type Model, weightMatrices } from "../../src/model/index.js";
+import { edit, type KeptWeights, type Model, weightMatrices } from "../../src/model/index.js";
 import { Tensor } from "../../src/tensor/index.js";
 import { fixture } from "../helpers/fixtures.js";
+import { scratchModels } from "../helpers/scratch-models.js";
 
-const folder = mkdtempSync(join(tmpdir(), "limpid-keep-"));
-const opened: Model[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((model) => model.close()));
-  rmSync(folder, { recursive: true });
-});
-
-async function open(path: string): Promise<Model> {
-  const model = await loadModel(path);
-  opened.push(model);
-  return model;
-}
+const { folder, open } = scratchModels("keep-weights");
 
 function bits(model: Model, isKept: (i: number, name: string) => boolean): KeptWeights {
   const matrices = weightMatrices(model).map(({ name, shape }): readonly [string, Uint8Array] => {

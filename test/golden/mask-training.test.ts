@@ -1,30 +1,19 @@
 /** Continuous sparsification against PyTorch, and on a model whose bigram circuit is known. */
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { bigramProbability } from "../../scripts/constructed/bigram-mlp.js";
 import { createRandom } from "../../src/core/index.js";
 import { loadSafetensors, writeSafetensors } from "../../src/io/index.js";
 import { countBigrams, surprisalCorrelation, trainMask, weightMask } from "../../src/masks/index.js";
 import { isUnstable } from "../../src/masks/train/stability.js";
-import { edit, loadModel, type Model } from "../../src/model/index.js";
+import { edit, type Model } from "../../src/model/index.js";
 import { pearson } from "../../src/stats/index.js";
 import { Tensor } from "../../src/tensor/index.js";
 import { fixture } from "../helpers/fixtures.js";
+import { scratchModels } from "../helpers/scratch-models.js";
 
-const folder = mkdtempSync(join(tmpdir(), "limpid-mask-training-"));
-const opened: Model[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((model) => model.close()));
-  rmSync(folder, { recursive: true });
-});
-
-async function open(path: string): Promise<Model> {
-  const model = await loadModel(path);
-  opened.push(model);
-  return model;
-}
+const { folder, open } = scratchModels("mask-training");
 
 interface Golden {
   readonly settings: Record<"betaGrowth" | "context" | "learningRate" | "sparsity" | "weightDecay", number>;

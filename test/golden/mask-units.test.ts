@@ -1,27 +1,15 @@
 /** Masks over whole heads and neurons find the circuits of models that were built by hand; sweeps take the paper's mask. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { bigramProbability } from "../../scripts/constructed/bigram-mlp.js";
 import { createRandom } from "../../src/core/index.js";
 import { countBigrams, surprisalCorrelation, sweepSparsity, trainMask, weightMask } from "../../src/masks/index.js";
 import { takeMask } from "../../src/masks/train/sweep.js";
-import { edit, loadModel, type Model } from "../../src/model/index.js";
+import { edit } from "../../src/model/index.js";
 import { fixture } from "../helpers/fixtures.js";
+import { scratchModels } from "../helpers/scratch-models.js";
 
-const folder = mkdtempSync(join(tmpdir(), "limpid-mask-units-"));
-const opened: Model[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((model) => model.close()));
-  rmSync(folder, { recursive: true });
-});
-
-async function open(path: string): Promise<Model> {
-  const model = await loadModel(path);
-  opened.push(model);
-  return model;
-}
+const { folder, open } = scratchModels("mask-units");
 
 const settings = { maxSteps: 300, learningRate: 0.05, betaGrowth: 1.02, attempts: 1, weightDecay: 0 };
 

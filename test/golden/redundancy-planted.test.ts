@@ -1,23 +1,18 @@
 /** Models with a part that is known to be of no use: which measurements find it, and which scores miss it. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { loadSafetensors, writeSafetensors } from "../../src/io/index.js";
-import { loadModel, type Model } from "../../src/model/index.js";
+import { type Model } from "../../src/model/index.js";
 import { evaluateParts, finerCut, type Part, partName, type Score } from "../../src/redundancy/index.js";
 import { orderOf, ranksOf } from "../../src/redundancy/report/ranks.js";
 import { partScore, summarizeScore } from "../../src/redundancy/report/sections.js";
 import { similarityScores } from "../../src/redundancy/report/similarity-scores.js";
 import { Tensor } from "../../src/tensor/index.js";
 import { fixture } from "../helpers/fixtures.js";
+import { scratchModels } from "../helpers/scratch-models.js";
 
-const folder = mkdtempSync(join(tmpdir(), "limpid-planted-"));
-const opened: Model[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((model) => model.close()));
-  rmSync(folder, { recursive: true });
-});
+const { folder, open } = scratchModels("planted");
 
 type Weights = readonly (readonly [string, Tensor])[];
 
@@ -33,9 +28,7 @@ async function plant(name: string, change: (weights: Weights) => Weights): Promi
   const config = JSON.parse(readFileSync(join(source, "config.json"), "utf8")) as Record<string, unknown>;
   const key = ["n_layer", "n_layers", "num_hidden_layers"].find((one) => one in config) ?? "n_layers";
   writeFileSync(join(target, "config.json"), JSON.stringify({ ...config, [key]: layers }));
-  const model = await loadModel(target);
-  opened.push(model);
-  return model;
+  return open(target);
 }
 
 const layerPattern = /(^|\.)(h|blocks|layers)\.(\d+)\./;
@@ -150,8 +143,7 @@ describe("a layer that was put in twice", () => {
     expect(losses[2]).toBeCloseTo(losses[3] ?? Number.NaN, 5);
     expect(Number(sets[2]?.relative.value)).toBeLessThan(0);
     // Without a copy it is the trained model.
-    const trained = await loadModel("tiny");
-    opened.push(trained);
+    const trained = await open("tiny");
     const { full } = await evaluateParts(trained, rows, []);
     expect(losses[2]).toBeCloseTo(full.loss, 4);
     // Block influence sees two layers that turn the stream, and nothing of their being the same: a report says so by name.

@@ -129,7 +129,10 @@ export class AttributionGraph {
     return influence(this.#edgeRows, this.#start);
   }
 
-  /** Returns how much of the graph features and tokens explain, and errors do not. Positions, biases and the remainder count as neither. */
+  /**
+   * Returns how much of the graph features and tokens explain, and errors do not. Positions, biases and the remainder count as
+   * neither.
+   */
   scores(): GraphScores {
     const isKind = (kind: GraphNode["kind"]): ((node: number) => boolean) => {
       return (node) => this.nodes[node]?.kind === kind;
@@ -141,7 +144,10 @@ export class AttributionGraph {
     return graphScores(rows, this.#start, { isToken: isKind("token"), isError: isKind("error") });
   }
 
-  /** Returns the part of the graph that most of the influence flows through. Tokens, positions, biases, the remainder and targets stay. */
+  /**
+   * Returns the part of the graph that most of the influence flows through. Tokens, positions, biases, the remainder and targets
+   * stay.
+   */
   prune(options: PruneOptions = {}): AttributionGraph {
     const roles = this.nodes.map(({ kind }) => (kind === "feature" || kind === "error" ? kind : "always"));
     const { nodes, rows } = prune(this.#edgeRows, this.#start, roles, options);

@@ -3,7 +3,7 @@
  *
  * Each state's covariance is taken without its strongest direction, which a few coordinates of large size fill.
  */
-import { type LongCallOptions, printsItself } from "../../core/index.js";
+import { type LongCallOptions, printsItself, ShapeError } from "../../core/index.js";
 import { symmetricEigen } from "../../linalg/index.js";
 import type { Model } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
@@ -84,8 +84,16 @@ function dot(a: Float64Array, b: Float64Array): number {
  *
  * @param x - `[token, d]`.
  * @param y - `[token, d]`.
+ * @throws ShapeError for clouds of different widths.
  */
 export function covarianceCosine(x: Tensor<"float64">, y: Tensor<"float64">): number {
+  if (x.shape.length !== 2 || y.shape.length !== 2 || x.shape[1] !== y.shape[1])
+    throw new ShapeError({
+      where: "covarianceCosine",
+      got: `[${x.shape.join(", ")}] and [${y.shape.join(", ")}]`,
+      expected: "two clouds [token, d] of one width d",
+      fix: "Pass states of one stream.",
+    });
   const [a, b] = [x, y].map((cloud) => withoutFirst(covarianceOf(cloud), cloud.shape[1] ?? 0));
   return cosine(a ?? new Float64Array(0), b ?? new Float64Array(0));
 }

@@ -55,16 +55,14 @@ export class SubnetworkGrowth {
 
   /** Draws the metric as units are added, and as the same units are taken from the whole model. */
   toView(): View {
-    const x = [0, ...this.steps.map((_, i) => i + 1)];
     return lines(
       [
-        { name: "subnetwork with them", x, y: [this.start, ...this.steps.map(({ kept }) => kept)] },
-        { name: "whole model without them", x, y: [this.whole, ...this.steps.map(({ without }) => without)] },
+        { name: "subnetwork with them", y: [this.start, ...this.steps.map(({ kept }) => kept)] },
+        { name: "whole model without them", y: [this.whole, ...this.steps.map(({ without }) => without)] },
       ],
       {
         title: "A task comes back as units are added",
-        note: this.steps.map(({ added }) => added).join(", "),
-        x: { name: "units added" },
+        x: { name: "units added, one after another", labels: ["none", ...this.steps.map(({ added }) => added)] },
         y: { name: this.metric },
       },
     );

@@ -7,7 +7,7 @@
  */
 import { InputError, type LongCallOptions, printsItself, throwIfAborted } from "../../core/index.js";
 import { type Graph, GraphBuilder, Ops } from "../../graph/index.js";
-import { ridge } from "../../linalg/index.js";
+import { type Ridge, ridge } from "../../linalg/index.js";
 import { type Model, readout } from "../../model/index.js";
 import type { RawTensor } from "../../runtime/index.js";
 import { pearson } from "../../stats/index.js";
@@ -47,8 +47,12 @@ export class StreamLens {
   toView(): View {
     const x = Array.from(this.surprisalR, (_, state) => state);
     const series = [
-      { name: "surprisal, r with the model's", x, y: Array.from(this.surprisalR) },
-      ...places.map((k) => ({ name: `own token among ${String(k)}`, x, y: Array.from(this.recall[k]) })),
+      { name: "surprisal, r", x, y: Array.from(this.surprisalR) },
+      ...places.map((k) => ({
+        name: k === 1 ? "own token nearest" : `own token among ${String(k)}`,
+        x,
+        y: Array.from(this.recall[k]),
+      })),
     ];
     return lines(series, {
       title: "What a linear map reads from the stream",
@@ -70,23 +74,12 @@ export class StreamLens {
 
 type Floats = Float32Array | Float64Array;
 
-/** `X W + c`. */
-function mapped(x: Tensor<"float64">, fitted: ReturnType<typeof ridge>): Float64Array {
-  const [count = 0, width = 0] = x.shape;
-  const [weights, constant] = [fitted.weights.data, fitted.intercept.data];
-  const out = new Float64Array(count * width);
-  for (let n = 0; n < count; n++) {
-    for (let j = 0; j < width; j++) out[n * width + j] = Number(constant[j]);
-    for (let i = 0; i < width; i++) {
-      const value = x.data[n * width + i] ?? 0;
-      for (let j = 0; j < width; j++)
-        out[n * width + j] = (out[n * width + j] ?? 0) + value * Number(weights[i * width + j]);
-    }
-  }
-  return out;
+/** `X W + c`, `[token, dModel]`. */
+function mapped(x: Tensor<"float64">, { weights, intercept }: Ridge): Float64Array {
+  return Float64Array.from(x.matmul(weights, "dModel").add(intercept).contiguous().data, Number);
 }
 
-function fit(x: Tensor<"float64">, y: Tensor<"float64">): ReturnType<typeof ridge> {
+function fit(x: Tensor<"float64">, y: Tensor<"float64">): Ridge {
   return ridge(x, y.rename({ dModel: "to" }), { penalty: 1 });
 }
 
@@ -196,6 +189,16 @@ function checkModel({ edits }: Model): void {
   });
 }
 
+function checkRows(rows: readonly ArrayLike<number>[]): void {
+  if (rows.length >= 2 && rows.every(({ length }) => length >= 3)) return;
+  throw new InputError({
+    where: `${where}: rows`,
+    got: rows.length < 2 ? `${rows.length} rows` : "a row of fewer than 3 tokens",
+    expected: "two rows or more, of three tokens or more: maps are fitted on one half and judged on the other",
+    fix: "Cut the text into several rows.",
+  });
+}
+
 function recallOf(ranks: readonly Float64Array[], k: number): Float64Array {
   return Float64Array.from(ranks, (own) => own.filter((rank) => rank < k).length / own.length);
 }
@@ -204,7 +207,7 @@ function recallOf(ranks: readonly Float64Array[], k: number): Float64Array {
  * Scores what linear maps read from the stream in front of layer 0 and behind every layer.
  *
  * @param rows - Token ids: two rows or more, half of them with several times as many tokens as the stream is wide.
- * @throws InputError for too few tokens, a row without a next token, and edits other than `edit.keepWeights`.
+ * @throws InputError for fewer than two rows, too few tokens, and edits other than `edit.keepWeights`.
  */
 export async function streamLens(
   model: Model,
@@ -212,11 +215,12 @@ export async function streamLens(
   options: LongCallOptions = {},
 ): Promise<StreamLens> {
   checkModel(model);
+  checkRows(rows);
   const half = Math.ceil(rows.length / 2);
   const [first, second] = [rows.slice(0, half), rows.slice(half)];
   const width = model.config.dModel;
   const train = await streamStates(model, first, { ...options, where, least: width });
-  const test = await streamStates(model, second, { ...options, where, least: 3 });
+  const test = await streamStates(model, second, { ...options, where, least: 1 });
   const { at, next } = predicting(second);
   const surprisals = new Reader(model, surprisalGraph(model));
   const ranks = new Reader(model, rankGraph(model), { table: await embeddingTable(model) });

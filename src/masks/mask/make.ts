@@ -1,5 +1,5 @@
 /** Masks made from a model, or drawn to be as large as another. */
-import { createRandom } from "../../core/index.js";
+import { createRandom, type Random } from "../../core/index.js";
 import { type Model, type WeightMatrix, weightMatrices } from "../../model/index.js";
 import { countBits, emptyBits, fullBits, hasBit, putBit } from "./bits.js";
 import { openMask, saveMask } from "./file.js";
@@ -45,31 +45,33 @@ function same(model: Model, bits: (count: number) => Uint8Array): WeightMask {
   return new WeightMask({ ...parts, matrices: new Map(parts.shapes.map((one) => [one.name, bits(sizeOf(one))])) });
 }
 
-/** As many bits as `own` has, anew in each stretch of `length`. */
-function redrawn(
-  own: Uint8Array,
-  size: number,
-  length: number,
-  shuffle: (places: number[]) => readonly number[],
-): Uint8Array {
+/** As many bits as `own` has, drawn anew in each stretch of `length`: only those that are kept are drawn. */
+function redrawn(own: Uint8Array, size: number, length: number, draws: Random): Uint8Array {
   const bits = emptyBits(size);
+  const places = new Int32Array(length);
   for (let from = 0; from < size; from += length) {
-    const places = Array.from({ length }, (_, i) => from + i);
-    const count = places.reduce((sum, place) => sum + (hasBit(own, place) ? 1 : 0), 0);
-    for (const place of shuffle(places).slice(0, count)) putBit(bits, place, true);
+    let count = 0;
+    for (let i = 0; i < length; i++) {
+      places[i] = from + i;
+      if (hasBit(own, from + i)) count++;
+    }
+    for (let i = 0; i < count; i++) {
+      const other = draws.int(i, length);
+      putBit(bits, places[other] ?? 0, true);
+      places[other] = places[i] ?? 0;
+    }
   }
   return bits;
 }
 
 function random(like: WeightMask, { within = "matrix", seed = 0 }: RandomMaskOptions = {}): WeightMask {
   const draws = createRandom(seed);
-  const shuffle = (places: number[]): readonly number[] => draws.shuffle(places);
   const matrices = like.shapes.map((matrix) => {
     const own = like.matrices.get(matrix.name) ?? new Uint8Array(0);
     const size = sizeOf(matrix);
     const isPlain = countBits(own) === 0 || countBits(own) === size;
     const length = within === "row" ? (matrix.shape.at(-1) ?? size) : size;
-    return [matrix.name, isPlain ? own : redrawn(own, size, length, shuffle)] as const;
+    return [matrix.name, isPlain ? own : redrawn(own, size, length, draws)] as const;
   });
   const { model, identity, shapes } = like;
   return new WeightMask({

@@ -1,7 +1,7 @@
 /** One mask for each of several sparsities, and which of them to take. */
 import { InputError, type LongCallOptions, printsItself } from "../../core/index.js";
 import { edit, type Model } from "../../model/index.js";
-import { lines, type View } from "../../viz/index.js";
+import { scatter, type View } from "../../viz/index.js";
 import { type SurprisalCorrelation, surprisalCorrelation } from "../analyses/surprisal.js";
 import type { BigramTable } from "../bigram/table.js";
 import { type MaskTraining, type TrainMaskOptions, trainMask } from "./train.js";
@@ -49,27 +49,19 @@ export class SparsitySweep {
     this.whole = parts.whole;
   }
 
-  /** Draws size against correlation: the Pareto front, with the whole model as a point. */
+  /** Draws size against correlation, the Pareto front, with the whole model beside it. */
   toView(): View {
     const alive = this.runs.filter(({ training }) => !training.isDead);
-    const bySize = alive.toSorted((a, b) => a.training.mask.count - b.training.mask.count);
-    const [first] = bySize;
-    const total = first?.training.mask.total ?? 1;
-    const points = (runs: readonly SweptMask[]): { x: number[]; y: number[] } => ({
-      x: runs.map(({ training }) => training.mask.count),
-      y: runs.map(({ judged }) => judged.r),
-    });
-    return lines(
-      [
-        { name: "masks", ...points(bySize) },
-        { name: "taken", ...points([this.best]) },
-        { name: "whole model", x: [total], y: [this.whole.r] },
-      ],
+    const total = alive[0]?.training.mask.total ?? 1;
+    return scatter(
+      [...alive.map(({ training }) => training.mask.count), total],
+      [...alive.map(({ judged }) => judged.r), this.whole.r],
       {
         title: "Size of a mask against its correlation with the bigram",
-        note: bySize.map(({ training: { sparsity, mask } }) => `λ ${sparsity}: ${mask.count}`).join(", "),
         x: { name: "weights kept", log: true },
         y: { name: "r with the bigram" },
+        labels: [...alive.map(({ training }) => `λ ${training.sparsity}`), "whole model"],
+        groups: [...alive.map((run) => (run === this.best ? "taken" : "other masks")), "whole model"],
       },
     );
   }

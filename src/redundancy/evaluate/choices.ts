@@ -22,7 +22,7 @@ function checkChoices(items: readonly Choice[]): void {
   const bad = items.findIndex(({ choices, answer }) => choices.length < 2 || choices[answer] === undefined);
   if (items.length > 0 && bad < 0) return;
   throw new InputError({
-    where: "choiceAccuracy",
+    where: "multiple choice",
     got: items.length === 0 ? "no questions" : `question ${bad} with ${items[bad]?.choices.length ?? 0} choices`,
     expected: "questions of two choices or more, and the place of the right one",
     fix: "Write { prompt, choices: [right, wrong], answer: 0 }.",

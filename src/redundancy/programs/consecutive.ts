@@ -8,7 +8,7 @@ import { InputError, type LongCallOptions, printsItself, throwIfAborted } from "
 import type { Model, TokenRow } from "../../model/index.js";
 import { lines, type View } from "../../viz/index.js";
 import { groupRows } from "../evaluate/rows.js";
-import { type Part, partName } from "../parts.js";
+import { checkWholeModel, type Part, partName } from "../parts.js";
 
 /** Every run of n blocks, and how far it turns the stream. Immutable. */
 export class ConsecutiveBlocks {
@@ -70,7 +70,8 @@ function angle(x: ArrayLike<number>, y: ArrayLike<number>, from: number, size: n
  * Measures how far every n consecutive blocks turn the stream, and names the run that turns it least.
  *
  * @param count - n, blocks that would go together.
- * @throws InputError for n below 1 or not below the number of layers, and rows that do not fit; AbortedError.
+ * @throws InputError for n below 1 or not below the number of layers, and rows that do not fit; UnsupportedError for a model with
+ *   edits or without some of its layers; AbortedError.
  * @see Gromov et al. 2024, "The Unreasonable Ineffectiveness of the Deeper Layers"
  */
 export async function consecutiveBlocks(
@@ -80,6 +81,7 @@ export async function consecutiveBlocks(
   { signal }: LongCallOptions = {},
 ): Promise<ConsecutiveBlocks> {
   const { nLayers, dModel } = model.config;
+  checkWholeModel(model, "consecutiveBlocks");
   if (!Number.isInteger(count) || count < 1 || count >= nLayers)
     throw new InputError({
       where: "consecutiveBlocks: count",

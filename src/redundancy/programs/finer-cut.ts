@@ -135,7 +135,7 @@ function checkModel({ edits }: Model): void {
 type Checked = Required<Pick<FinerCutOptions, "distance" | "most" | "parts" | "spare">>;
 
 function checkOptions(model: Model, options: FinerCutOptions): Checked {
-  const all = sublayersOf(model);
+  const all = sublayersOf(model).filter(({ layer }) => model.view.layers.includes(layer));
   const { parts = all, distance = "kl", spare = 0 } = options;
   if (!cutDistances.includes(distance)) throw wrong("distance", distance, cutDistances.join(", "));
   checkParts(parts);

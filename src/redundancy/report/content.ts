@@ -46,9 +46,18 @@ export interface FrontierSummary {
     readonly relative: Estimate;
     readonly kl: number;
     readonly agreement: number;
-    /** Accuracy at the tasks that the whole model knows; of one line only, the greedy one where there is one. */
-    readonly tasks?: readonly { readonly task: string; readonly accuracy: number }[];
   }[];
+  /** Accuracy at the tasks that the whole model knows; of one line only, the greedy one where there is one. */
+  readonly tasks?: readonly TaskCurve[];
+}
+
+/** Accuracy at a task as parts go. */
+export interface TaskCurve {
+  readonly task: string;
+  /** Of the whole model. */
+  readonly before: number;
+  /** At each point of the line. */
+  readonly after: readonly number[];
 }
 
 /** What can go at a cost. */

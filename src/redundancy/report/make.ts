@@ -20,7 +20,7 @@ import {
 } from "./frontier.js";
 import { Judges, type ReportMemory } from "./judges.js";
 import { type ReportOptions, type ReportSettings, settingsOf } from "./options.js";
-import { planReport, type ReportPlan } from "./plan.js";
+import { optionalSections, planReport, type ReportPlan } from "./plan.js";
 import { RedundancyReport } from "./report.js";
 import {
   cutList,
@@ -31,7 +31,7 @@ import {
   partScore,
   summarizeLine,
   summarizeScore,
-  taskPoints,
+  taskCurves,
 } from "./sections.js";
 import { similarityScores } from "./similarity-scores.js";
 import { type ReportTexts, readWindows } from "./windows.js";
@@ -126,9 +126,10 @@ async function depthOf({ judges, blocks, options, say }: Making): Promise<Report
 /** Windows whose layers are skipped one by one, and their tokens. */
 const skipped = { rows: 2, tokens: 64, least: 13 } as const;
 
-async function effectsOf({ model, judges, options, say }: Making): Promise<Pick<ReportContent, "depthEffects">> {
+async function effectsOf({ model, judges, plan, options, say }: Making): Promise<Pick<ReportContent, "depthEffects">> {
   const rows = judges.searchRows.slice(0, skipped.rows).map((row) => row.slice(0, skipped.tokens));
-  if (model.edits.length > 0 || rows.some(({ length }) => length < skipped.least)) return {};
+  if (!plan.sections.includes("effects") || model.edits.length > 0 || rows.some(({ length }) => length < skipped.least))
+    return {};
   say("effects of layers on later ones");
   const found = await depthEffects(model, rows, options);
   const { tokens, depthScore: score, all, future, local, output } = found;
@@ -148,11 +149,23 @@ async function layerMatrix({ model, judges, options }: Making): Promise<ReportCo
 /** Rows whose patterns are ranked. */
 const rankedRows = 8;
 
-/** Scores of heads, and of attention by its patterns. */
-async function insideScores({ model, judges, options, say }: Making): Promise<readonly Score[]> {
-  say("scores of heads");
-  const { heads } = await unitScores(model, judges.searchRows, options);
-  return [...heads, ...(await attentionRank(model, judges.searchRows.slice(0, rankedRows), options))];
+/** Scores of heads, of neurons, and of attention by its patterns; none of a section that the budget left out. */
+interface InsideScores {
+  readonly heads: readonly Score[];
+  /** What neurons are cut by. */
+  readonly neurons: Score | undefined;
+}
+
+async function insideScores({ model, judges, plan, options, say }: Making): Promise<InsideScores> {
+  const [hasHeads, hasNeurons] = [plan.sections.includes("heads"), plan.sections.includes("neurons")];
+  if (!hasHeads && !hasNeurons) return { heads: [], neurons: undefined };
+  say("scores of heads and neurons");
+  const { heads, neurons } = await unitScores(model, judges.searchRows, options);
+  const ranks = hasHeads ? await attentionRank(model, judges.searchRows.slice(0, rankedRows), options) : [];
+  return {
+    heads: hasHeads ? [...heads, ...ranks] : [],
+    neurons: hasNeurons ? neurons.find(({ name }) => name === "ampWeighted") : undefined,
+  };
 }
 
 /** Every line as data; the greedy one, or the one-shot one, with tasks at each point. */
@@ -164,15 +177,10 @@ async function frontierOf(
   say("tasks as sublayers go");
   const perBlock = model.config.attnOnly ? 1 : 2;
   const chosen = lines.find(({ name }) => name === "greedy") ?? lines.find(({ name }) => name === "oneShot");
-  const found = chosen === undefined || tasks.length === 0 ? [] : await taskPoints(model, tasks, chosen, options);
+  const curves = chosen === undefined ? [] : await taskCurves(model, tasks, chosen, options);
   return lines.map((line) => {
     const summary = summarizeLine(line, perBlock);
-    if (line !== chosen) return summary;
-    const points = summary.points.map((point, i) => ({
-      ...point,
-      ...(found[i] === undefined ? {} : { tasks: found[i] }),
-    }));
-    return { ...summary, points };
+    return line === chosen && curves.length > 0 ? { ...summary, tasks: curves } : summary;
   });
 }
 
@@ -191,9 +199,9 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
   const depth = await depthOf(making);
   say("heads");
   const heads = plan.sections.includes("heads") ? await headScores(judges, options) : [];
-  const insides = plan.sections.includes("heads") ? await insideScores(making) : [];
+  const insides = await insideScores(making);
   say("neurons");
-  const neurons = plan.sections.includes("neurons") ? await neuronCuts(judges, options) : [];
+  const neurons = insides.neurons === undefined ? [] : await neuronCuts(judges, insides.neurons, options);
   say("what can go");
   const tasks = await knownTasks(model, options);
   const cuts = await cutList({ judges, lines, tasks, perBlock }, limits, options);
@@ -215,7 +223,7 @@ async function contentOf(making: Making, about: ReportContent["provenance"]): Pr
     loss: (await judges.effect("all", [], options)).loss,
     cuts,
     parts: [...map, ...heads],
-    scores: [...scores, ...blockScores, ...insides].map((score) => summarizeScore(score, measured)),
+    scores: [...scores, ...blockScores, ...insides.heads].map((score) => summarizeScore(score, measured)),
     frontier,
     neurons,
     depth,
@@ -244,7 +252,7 @@ function aboutOf(
     tokens: judges.allRows.length * window,
     window,
     windows: { search: judges.searchRows.length, frontier: judges.frontierRows.length, held: judges.heldRows.length },
-    leftOut: ["heads", "neurons", "greedy"].filter((name) => !plan.sections.some((one) => one === name)),
+    leftOut: optionalSections.filter((name) => !plan.sections.includes(name)),
     seconds: 0,
   };
 }

@@ -65,13 +65,15 @@ function sectionsOf(content: ReportContent): readonly Section[] {
     { title: "Claims of papers", text: list(content.claims.map(claimSentence)), views: [] },
     {
       title: "Use of depth",
-      text: paragraph("What the model would predict after its first layers, and how alike the streams are."),
+      text: paragraph(
+        "What the model would predict after its first layers; by how much later layers write something else when one is skipped; how alike the streams are.",
+      ),
       views: [depthView(content), effectsView(content), similarityView(content)],
     },
     {
       title: "Heads and neurons",
       text: paragraph(
-        "Measured on the windows of the search. Neurons are ranked by mean activation times what they write.",
+        "Measured on the windows of the search. Neurons are ranked by AMP, weighted: mean activation times the size of what they write.",
       ),
       views: [headsView(content), neuronsView(content)],
     },

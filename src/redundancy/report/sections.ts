@@ -12,7 +12,7 @@ import {
   speedupDegradationRatio,
 } from "../evaluate/index.js";
 import { type Part, partName, type Score, withoutParts } from "../parts.js";
-import type { Cut, FrontierSummary, NeuronCuts, PartScore, ScoreSummary, TaskAccuracy } from "./content.js";
+import type { Cut, FrontierSummary, NeuronCuts, PartScore, ScoreSummary, TaskAccuracy, TaskCurve } from "./content.js";
 import { cutKey, type FrontierLine, sublayerCount } from "./frontier.js";
 import type { Judges } from "./judges.js";
 import { orderOf, ranksOf, spearman } from "./ranks.js";
@@ -26,11 +26,13 @@ export function partScore(part: Part, { loss, relative, kl, agreement }: PartEff
 
 const misjudgedMost = 3;
 
-function kindOf({ parts }: Score): ScoreSummary["kind"] {
+/** Attention is all the sublayers that there are in a model without MLPs. */
+function kindOf({ parts }: Score, measured: ReadonlyMap<string, PartScore>): ScoreSummary["kind"] {
   const kinds = new Set(parts.map(({ kind }) => kind));
   if (kinds.has("block")) return "block";
   if (kinds.has("head")) return "head";
-  return kinds.has("mlp") ? "sublayer" : "attention";
+  const isPart = !kinds.has("mlp") && [...measured.keys()].some((name) => name.endsWith(".mlp"));
+  return isPart ? "attention" : "sublayer";
 }
 
 /** Compares a score with the loss that was measured without each part. */
@@ -46,7 +48,7 @@ export function summarizeScore(score: Score, measured: ReadonlyMap<string, PartS
   return {
     name: score.name,
     title: score.title,
-    kind: kindOf(score),
+    kind: kindOf(score, measured),
     parts: names,
     values: [...score.values],
     intervals: names.map((_, i) => ({ low: score.low[i] ?? Number.NaN, high: score.high[i] ?? Number.NaN })),
@@ -112,21 +114,21 @@ export async function knownTasks(model: Model, options: LongCallOptions): Promis
   return all.filter(({ before }) => before >= knownFrom);
 }
 
-/** Returns the accuracy at known tasks at every point of a line. */
-export async function taskPoints(
+/** Returns the accuracy at known tasks of the whole model and at every point of a line. */
+export async function taskCurves(
   model: Model,
   tasks: readonly KnownTask[],
   { points }: FrontierLine,
   options: LongCallOptions,
-): Promise<readonly (readonly { readonly task: string; readonly accuracy: number }[])[]> {
-  const found: { readonly task: string; readonly accuracy: number }[][] = [];
-  for (const { parts } of points) {
-    const pruned = withoutParts(model, parts);
-    const own: { task: string; accuracy: number }[] = [];
-    for (const { task, items } of tasks) own.push({ task, accuracy: await choiceAccuracy(pruned, items, options) });
-    found.push(own);
+): Promise<readonly TaskCurve[]> {
+  const pruned = points.map(({ parts }) => withoutParts(model, parts));
+  const curves: TaskCurve[] = [];
+  for (const { task, items, before } of tasks) {
+    const after: number[] = [];
+    for (const one of pruned) after.push(await choiceAccuracy(one, items, options));
+    curves.push({ task, before, after });
   }
-  return found;
+  return curves;
 }
 
 /** What the cut list is chosen from and judged with. */
@@ -247,39 +249,16 @@ export async function headScores(judges: Judges, options: LongCallOptions): Prom
 
 const neuronShares = [0.1, 0.25, 0.5] as const;
 
-/** Mean |activation| of each neuron times the length of what it writes. */
-async function neuronScores(judges: Judges, layer: number, options: LongCallOptions): Promise<Float64Array> {
-  const { model, searchRows } = judges;
-  const { dMlp, dModel } = model.config;
-  const hook = `blocks.${layer}.mlp.hook_post`;
-  // Every edit of the model reaches the last stream; one that reached nothing would be refused.
-  const capture = [hook, model.hookNames().findLast((name) => name.endsWith(".hook_resid_post")) ?? hook];
-  const sums = new Float64Array(dMlp);
-  for (const row of searchRows) {
-    const { signal } = options;
-    const run = await model.run([row], {
-      capture,
-      logits: "none",
-      ...(signal === undefined ? {} : { signal }),
-    });
-    const { data } = run.cache.get(hook).contiguous();
-    for (let i = 0; i < data.length; i++) sums[i % dMlp] = (sums[i % dMlp] ?? 0) + Math.abs(Number(data[i]));
-  }
-  const { data: out } = (await model.weights.get(`blocks.${layer}.mlp.W_out`)).contiguous();
-  return sums.map((sum, neuron) => {
-    let square = 0;
-    for (let i = neuron * dModel; i < (neuron + 1) * dModel; i++) square += Number(out[i]) ** 2;
-    return sum * Math.sqrt(square);
-  });
-}
-
 /** Loss without the lowest tenth, quarter and half of each layer's neurons. */
-export async function neuronCuts(judges: Judges, options: LongCallOptions): Promise<readonly NeuronCuts[]> {
-  const { nLayers, dMlp, attnOnly } = judges.model.config;
-  if (attnOnly) return [];
+export async function neuronCuts(
+  judges: Judges,
+  { parts, values }: Score,
+  options: LongCallOptions,
+): Promise<readonly NeuronCuts[]> {
+  const { nLayers, dMlp } = judges.model.config;
   const found: NeuronCuts[] = [];
   for (let layer = 0; layer < nLayers; layer++) {
-    const order = orderOf(await neuronScores(judges, layer, options));
+    const order = orderOf(values.filter((_, i) => parts[i]?.layer === layer));
     const relative: number[] = [];
     for (const share of neuronShares) {
       const parts = order

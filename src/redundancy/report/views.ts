@@ -125,15 +125,11 @@ export function frontierView({ frontier, loss, provenance }: ReportContent): Vie
 
 /** Returns accuracy at known tasks as sublayers go; `undefined` where there is no task. */
 export function tasksView({ frontier }: ReportContent): View | undefined {
-  const line = frontier.find(({ points }) => points.some(({ tasks = [] }) => tasks.length > 0));
+  const line = frontier.find(({ tasks = [] }) => tasks.length > 0);
   if (line === undefined) return undefined;
-  const names = line.points[0]?.tasks?.map(({ task }) => task) ?? [];
-  const series = names.map((name) => ({
-    name,
-    x: line.points.map(({ sublayers }) => sublayers),
-    y: line.points.map(({ tasks = [] }) => percent(tasks.find(({ task }) => task === name)?.accuracy ?? Number.NaN)),
-  }));
-  return lines(series, {
+  const x = [0, ...line.points.map(({ sublayers }) => sublayers)];
+  const series = line.tasks?.map(({ task, before, after }) => ({ name: task, x, y: [before, ...after].map(percent) }));
+  return lines(series ?? [], {
     title: "Tasks as sublayers go",
     note: `${line.title}; tasks that the whole model knows, chance is 50 %`,
     x: { name: "sublayers removed" },
@@ -269,6 +265,7 @@ export function effectsView({ depthEffects, model }: ReportContent): View | unde
     heatmap(values, {
       title,
       unit: "share",
+      cellText: model.layers <= 12 ? values.map((row) => row.map((x) => (Number.isNaN(x) ? "" : x.toFixed(1)))) : [],
       x: { ...layerAxis(model.layers), name: "later layer" },
       y: { ...layerAxis(model.layers), name: "skipped layer" },
     });

@@ -21,6 +21,7 @@ import { edit, type Model, type TokenRow } from "../../model/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { heatmap, panels, type View } from "../../viz/index.js";
 import { groupRows } from "../evaluate/rows.js";
+import { checkWholeModel } from "../parts.js";
 
 const where = "depthEffects";
 
@@ -245,7 +246,8 @@ function partings(length: number, count: number, seed: number): readonly number[
  * Costs a run for each layer, place and row, and one layer for each pair of layers and row.
  *
  * @param rows - Token ids of 13 tokens or more, so that a future is left.
- * @throws InputError for rows that are too short, a model with edits, or options out of range; AbortedError.
+ * @throws InputError for rows that are too short, or options out of range; UnsupportedError for a model with edits or without some
+ *   of its layers; AbortedError.
  * @see Csordás et al. 2025, "Do Language Models Use Their Depth Efficiently?"
  */
 export async function depthEffects(
@@ -277,13 +279,13 @@ export async function depthEffects(
 }
 
 function checkInput(model: Model, rows: readonly TokenRow[], places: number): void {
+  checkWholeModel(model, where);
   const short = rows.find(({ length }) => length < 13);
-  const hasEdits = model.edits.length > 0;
-  if (short === undefined && !hasEdits && Number.isInteger(places) && places >= 1) return;
+  if (short === undefined && Number.isInteger(places) && places >= 1) return;
   throw new InputError({
     where,
-    got: hasEdits ? "a model with edits" : short === undefined ? `${places} places` : `a row of ${short.length} tokens`,
-    expected: "a model without edits, rows of 13 tokens or more, and one place or more",
+    got: short === undefined ? `${places} places` : `a row of ${short.length} tokens`,
+    expected: "rows of 13 tokens or more, and one place or more",
     fix: "Pass longer rows: the last place lies four tokens in front of the end.",
   });
 }

@@ -104,6 +104,7 @@ test("covariances are compared without their strongest direction", () => {
   const x = axisCloud([5, 2, 1]);
   expect(covarianceCosine(x, x)).toBeCloseTo(1, 12);
   expect(covarianceCosine(x, axisCloud([50, 2, 1]))).toBeCloseTo(1, 12);
+  expect(() => covarianceCosine(x, axisCloud([1, 2]))).toThrow("covarianceCosine: got [6, 3] and [4, 2]");
   // diag(0, 4, 1) and diag(9, 4, 0).
   expect(covarianceCosine(x, axisCloud([3, 2, 10]))).toBeCloseTo(16 / Math.sqrt(17 * 97), 12);
 });
@@ -125,6 +126,7 @@ test("a state is most like itself, and the final state is read as the model read
   expect(lens.toView().summary()).toContain("linear map");
   const edited = model.with(edit.zero("blocks.0.hook_mlp_out"));
   await expect(streamLens(edited, many)).rejects.toThrow("streamLens: model: got a model with edit.zero");
+  await expect(streamLens(model, many.slice(0, 1))).rejects.toThrow("streamLens: rows: got 1 rows; expected two rows");
   await expect(streamCovariance(model, [[1, 2]])).rejects.toThrow("streamCovariance: rows: got 2 tokens");
 });
 

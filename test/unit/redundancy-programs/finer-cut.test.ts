@@ -1,10 +1,8 @@
 /** Greedy removal against plain loops over whole runs, for every distance. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { languageModelTrainer } from "../../../src/analysis/index.js";
-import { edit, loadModel, type Model } from "../../../src/model/index.js";
+import { edit, type Model } from "../../../src/model/index.js";
 import {
   type CutDistance,
   finerCut,
@@ -15,13 +13,9 @@ import {
 } from "../../../src/redundancy/index.js";
 import { adamW } from "../../../src/train/index.js";
 import { fixture } from "../../helpers/fixtures.js";
+import { scratchModels } from "../../helpers/scratch-models.js";
 
-const folder = mkdtempSync(join(tmpdir(), "limpid-finer-cut-"));
-const opened: Model[] = [];
-afterAll(async () => {
-  await Promise.all(opened.map((model) => model.close()));
-  rmSync(folder, { recursive: true });
-});
+const { folder, open: openPath } = scratchModels("finer-cut");
 
 /** A random GPT-2 of three layers. */
 async function writeThreeLayers(): Promise<string> {
@@ -40,9 +34,7 @@ async function writeThreeLayers(): Promise<string> {
 }
 
 async function open(name: string): Promise<Model> {
-  const model = await loadModel(name === "three layers" ? await writeThreeLayers() : fixture("architectures", name));
-  opened.push(model);
-  return model;
+  return openPath(name === "three layers" ? await writeThreeLayers() : fixture("architectures", name));
 }
 
 const rows = [
@@ -110,7 +102,7 @@ async function bruteForce(
   most: number,
 ): Promise<readonly { readonly name: string; readonly distance: number }[]> {
   const full = await logitsOf(model);
-  const all = sublayersOf(model);
+  const all = sublayersOf(model).filter(({ layer }) => model.view.layers.includes(layer));
   const gone: Part[] = [];
   const steps: { name: string; distance: number }[] = [];
   while (gone.length < most) {
@@ -181,6 +173,14 @@ describe("options", () => {
     const found = await finerCut(model, rows, { spare: 0.4 });
     expect(found.parts.slice(0, 2).map(({ layer }) => layer)).toEqual([1, 1]);
     expect(found.parts[2]?.layer).toBe(0);
+  });
+
+  test("a model without a block goes on losing what it still has", async () => {
+    const three = await open("three layers");
+    const shorter = withoutParts(three, [{ kind: "block", layer: 1 }]);
+    const found = await finerCut(shorter, rows);
+    expect(new Set(found.parts.map(({ layer }) => layer))).toEqual(new Set([0, 2]));
+    expect(found.parts.map(partName)).toEqual((await bruteForce(shorter, "kl", 3)).map(({ name }) => name));
   });
 
   test("wrong ones are refused", async () => {

@@ -11,7 +11,7 @@ const facts = { layers: 12, sublayers: 24, heads: 12, tokens: 32_000, window: 25
 it("reads everything without a budget", () => {
   const { tokens, sections, frontierTokens, searchTokens } = planReport(facts, undefined);
   expect([tokens, frontierTokens, searchTokens]).toEqual([32_000, 4096, 2048]);
-  expect(sections).toEqual(["heads", "neurons", "greedy"]);
+  expect(sections).toEqual(["heads", "neurons", "greedy", "effects"]);
 });
 
 it("stays within every budget that something fits into: fewer tokens first, then fewer sections", () => {

@@ -271,20 +271,39 @@ describe("the report that comes with limpid", () => {
   it("has the tasks at every point of the greedy line, as the cut list has them", () => {
     const report = redundancy.open(fixture("reports", "tiny-redundancy.json"));
     expect(report.toView("tasks").summary()).toContain("Tasks as sublayers go");
-    const { order = [], points = [] } = report.content.frontier.find(({ name }) => name === "greedy") ?? {};
-    expect(points.every(({ tasks = [] }) => tasks.length > 0)).toBe(true);
-    const known = new Map(
-      points.map(({ tasks = [] }, i) => [
+    const { order = [], points = [], tasks = [] } = report.content.frontier.find(({ name }) => name === "greedy") ?? {};
+    expect(tasks.length).toBeGreaterThan(0);
+    for (const { before, after } of tasks) {
+      expect(before).toBeGreaterThanOrEqual(0.75);
+      expect(after).toHaveLength(points.length);
+    }
+    const place = new Map(
+      points.map((_, i) => [
         order
           .slice(0, i + 1)
           .toSorted()
           .join(),
-        tasks,
+        i,
       ]),
     );
-    for (const cut of report.content.cuts) {
-      const own = new Map(known.get(cut.parts.join())?.map(({ task, accuracy }) => [task, accuracy]));
-      for (const { task, after } of cut.tasks) if (own.has(task)) expect(own.get(task)).toBe(after);
-    }
+    for (const cut of report.content.cuts)
+      for (const own of cut.tasks) {
+        const curve = tasks.find(({ task }) => task === own.task);
+        expect(curve?.before).toBe(own.before);
+        const at = place.get(cut.parts.join());
+        if (at !== undefined) expect(curve?.after[at]).toBe(own.after);
+      }
+  });
+});
+
+describe("on a model of attention alone", () => {
+  it("ranks its sublayers, which are all attention, and says which score was right", async () => {
+    const model = await loadModel(fixture("architectures", "tl-attn-only"));
+    const report = await redundancy.report(model, documents(model), { tokens, window });
+    const { content } = report;
+    expect(content.scores.filter(({ kind }) => kind === "sublayer").length).toBeGreaterThanOrEqual(2);
+    expect(content.neurons).toEqual([]);
+    expect(String(report)).toContain("orders the sublayers most like");
+    await model.close();
   });
 });

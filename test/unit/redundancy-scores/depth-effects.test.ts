@@ -1,7 +1,7 @@
 /** Effects of skipped layers against runs that are put together by hand. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { edit, loadModel, type Model } from "../../../src/model/index.js";
-import { depthEffects } from "../../../src/redundancy/index.js";
+import { depthEffects, withoutParts } from "../../../src/redundancy/index.js";
 import { Tensor } from "../../../src/tensor/index.js";
 import { fixture } from "../../helpers/fixtures.js";
 
@@ -84,5 +84,9 @@ test("skipping the last layer moves the output alone, and what is out of range i
   await expect(depthEffects(model, [row.slice(0, 12)])).rejects.toThrow("depthEffects: got a row of 12 tokens");
   await expect(depthEffects(model, [row], { places: 0 })).rejects.toThrow("got 0 places");
   const edited = model.with(edit.zero("blocks.0.hook_mlp_out"));
-  await expect(depthEffects(edited, [row])).rejects.toThrow("got a model with edits");
+  const shorter = withoutParts(model, [{ kind: "block", layer: 0 }]);
+  await expect(depthEffects(shorter, [row])).rejects.toThrow(
+    "depthEffects: got 1 of 2 layers; expected a model as it was",
+  );
+  await expect(depthEffects(edited, [row])).rejects.toThrow("depthEffects: got a model with edit.zero");
 });

@@ -1,7 +1,8 @@
 /** Scores of heads, neurons, channels and attention against plain loops over the activations. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadModel, type Model } from "../../../src/model/index.js";
-import { attentionRank, patternRank, unitScores } from "../../../src/redundancy/index.js";
+import { attentionRank, unitScores } from "../../../src/redundancy/index.js";
+import { patternRank } from "../../../src/redundancy/scores/attention-rank.js";
 import { fixture } from "../../helpers/fixtures.js";
 
 let model: Model;
